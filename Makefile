@@ -1,0 +1,47 @@
+# Everything a contributor types. Needs Go and make; the rest is installed when it is missing.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X b3scale/internal/app.Version=$(VERSION)
+
+# The version comes from the line above. Go's own stamping stops the build where git refuses the
+# checkout (another owner, as in containers).
+GOFLAGS += -buildvcs=false
+export GOFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check lint bench fuzz soak clean-room
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## static binaries of every command into bin/
+	@scripts/fetch-modules
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+# Built and then run in make's place, not `go run`: a signal must reach the demo, not a parent that dies first.
+demo: ## a gateway with three simulated BBB servers; ARGS=--once drives one meeting through and exits
+	@scripts/fetch-modules
+	@CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/b3scale-demo
+	@exec bin/b3scale-demo $(ARGS)
+
+test: ## install what the tests need, then run all of them; TESTFLAGS='-run …' to choose
+	@scripts/install-test-needs
+	go test $(TESTFLAGS) ./...
+
+check: ## format, vet, dependencies, licences, lint, tests with the race detector
+	@scripts/check
+
+lint: ## golangci-lint in the version that tools/go.mod pins; ARGS=--fix mends what it can
+	go tool -modfile=tools/go.mod golangci-lint run ./... $(ARGS)
+
+bench: ## benchmarks, as ratios to a bare net/http floor; ARGS are passed on
+	go run ./bench $(ARGS)
+
+fuzz: ## every fuzz target for FUZZTIME=30s each
+	@scripts/fuzz
+
+soak: ## long chaos and load tests for DURATION=10m with SEED=n (default: the time)
+	@scripts/soak
+
+clean-room: ## prove in a minimal Debian that a fresh clone needs Go and make only (root)
+	@scripts/clean-room

@@ -1,0 +1,11 @@
+// Package bbbtest is a BigBlueButton node without media: the whole HTTP API of
+// 2.4 to 3.0 with the checksums, errors and XML bytes of the real one, and a
+// switchboard of faults.
+//
+// A test with sockets starts one with Start. A test inside a synctest bubble,
+// where sockets do not work, makes nodes with New and reaches them through
+// Transport; clocks, deadlines and faults behave the same there.
+//
+// The node has no media, no recordings and no Redis. Joining puts a person
+// into the room at once; in a real node the client does that a moment later.
+package bbbtest

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/cluster"
+	"b3scale/internal/config"
+	"b3scale/internal/gateway"
+	"b3scale/internal/routing"
+	"b3scale/internal/sqlstore"
+	"b3scale/internal/web"
+)
+
+// drainFor is how long requests in flight may take once we were told to stop.
+const drainFor = 20 * time.Second
+
+// Options replace what production takes from its defaults.
+type Options struct {
+	Cluster cluster.Options   // the settings win where both say something
+	Client  bbb.ClientOptions // towards the nodes
+}
+
+// App is one b3scaled.
+type App struct {
+	cfg     config.Config
+	log     *slog.Logger
+	store   *sqlstore.Store
+	client  *bbb.Client
+	cluster *cluster.Cluster
+	ready   web.Readiness
+	server  *http.Server
+
+	listener net.Listener
+	stop     context.CancelFunc
+	running  *errgroup.Group
+}
+
+// New opens the store and wires everything. Nothing runs yet.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options) (*App, error) {
+	store, err := sqlstore.Open(ctx, cfg.Store.Path, sqlstore.Options{Log: log, CheckSchemaOnly: !cfg.AutoMigrate})
+	if err != nil {
+		return nil, err
+	}
+	log.InfoContext(ctx, "store opened", "url", cfg.Store)
+	if store.Created() {
+		log.WarnContext(ctx, "the database is new and empty", "url", cfg.Store)
+	}
+	if opts.Client.RootCAs == nil {
+		opts.Client.RootCAs = cfg.NodeRoots()
+	}
+	client := bbb.NewClient(opts.Client)
+	table := routing.NewTable(routing.LoadOptions{DefaultSize: cfg.MeetingSize, Hold: cfg.MeetingSizeHold, Fade: cfg.MeetingSizeFade})
+	mind := cluster.New(store, table, client, log, clusterOptions(cfg, opts.Cluster))
+	a := &App{cfg: cfg, log: log, store: store, client: client, cluster: mind}
+	door := gateway.New(mind, log, gateway.Options{
+		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
+	})
+	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready)
+	a.server = &http.Server{
+		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, handler))),
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
+		ReadTimeout:       cfg.RequestTimeout,
+		WriteTimeout:      cfg.WriteTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    64 << 10, // joins carry long queries
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return a, nil
+}
+
+func clusterOptions(cfg config.Config, opts cluster.Options) cluster.Options {
+	opts.Observe = cfg.Observe
+	opts.ProbeInterval = cfg.ProbeInterval
+	// The answer must be written before the server gives up on the request.
+	opts.RequestTimeout = min(cfg.RequestTimeout, cfg.WriteTimeout) * 9 / 10
+	return opts
+}
+
+// Cluster is for tests, the demo and later doors.
+func (a *App) Cluster() *cluster.Cluster { return a.cluster }
+
+// Seed saves frontends and backends that are not there yet, by key and host.
+func (a *App) Seed(ctx context.Context, frontends []b3scale.Frontend, backends []b3scale.Backend) error {
+	if err := a.cluster.LoadConfig(ctx); err != nil {
+		return err
+	}
+	hosts := map[string]bool{}
+	for _, b := range a.cluster.Backends() {
+		hosts[b.Host] = true
+	}
+	for _, f := range frontends {
+		if a.cluster.Frontend(f.Key) != nil {
+			continue
+		}
+		if _, err := a.store.SaveFrontend(ctx, f); err != nil {
+			return fmt.Errorf("seed frontend %q: %w", f.Key, err)
+		}
+	}
+	for _, b := range backends {
+		if hosts[b.Host] {
+			continue
+		}
+		if _, err := a.store.SaveBackend(ctx, b); err != nil {
+			return fmt.Errorf("seed backend %q: %w", b.Host, err)
+		}
+	}
+	return a.cluster.LoadConfig(ctx)
+}
+
+// Start loads the memory, listens and begins to work. It returns when joins
+// are served; /readyz follows when the backends were probed.
+func (a *App) Start(ctx context.Context) error {
+	begin := time.Now()
+	if err := a.cluster.Load(ctx); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on B3SCALE_LISTEN_HTTP=%s: %w", a.cfg.Listen, err)
+	}
+	a.listener = listener
+	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.running, ctx = errgroup.WithContext(ctx)
+	a.running.Go(func() error { return a.cluster.Run(ctx) })
+	a.running.Go(func() error {
+		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	a.running.Go(func() error {
+		a.becomeReady(ctx)
+		return nil
+	})
+	a.log.InfoContext(ctx, "serving", "address", a.Addr(), "observe", a.cfg.Observe, "took", time.Since(begin))
+	return nil
+}
+
+// becomeReady waits for the first round of probes, but not for ever: a backend
+// that does not answer must not keep the others from working.
+func (a *App) becomeReady(ctx context.Context) {
+	for range 50 {
+		if a.cluster.Probed() {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	a.ready.Set(true)
+	a.log.InfoContext(ctx, "ready", "backends", len(a.cluster.Backends()))
+}
+
+// Addr is the address that is listened on.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// URL is that address for a client on this machine.
+func (a *App) URL() string { return "http://" + a.Addr() }
+
+// Stop drains and closes everything: requests in flight are answered, what
+// waits to be written is written.
+func (a *App) Stop() error {
+	var err error
+	if a.running != nil {
+		a.ready.Set(false)
+		a.log.Info("draining")
+		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+		defer cancel()
+		err = a.server.Shutdown(ctx)
+		if err != nil {
+			_ = a.server.Close()
+		}
+		a.stop()
+		err = errors.Join(err, a.running.Wait())
+	}
+	a.client.CloseIdle()
+	err = errors.Join(err, a.store.Close())
+	a.log.Info("stopped")
+	return err
+}
+
+// Run starts, serves until ctx ends or something breaks, and stops.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	broken := make(chan error, 1)
+	go func() { broken <- a.running.Wait() }()
+	select {
+	case <-ctx.Done():
+		return a.Stop()
+	case err := <-broken:
+		return errors.Join(err, a.Stop())
+	}
+}

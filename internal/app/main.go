@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"b3scale/internal/config"
+	"b3scale/internal/sqlstore"
+	"b3scale/internal/web"
+)
+
+// Version is set by the linker.
+var Version = "dev"
+
+const usage = `b3scaled places BigBlueButton meetings on many servers.
+
+Usage: b3scaled [command]
+
+Without a command it serves until SIGTERM or SIGINT.
+
+Commands:
+  check     read the settings, open the database, ask every backend; tell all problems
+  migrate   bring the database up to date and exit
+  version   print the version
+  help      print this text
+
+Settings are environment variables:
+
+`
+
+// Main is the command b3scaled. It returns the exit code.
+func Main(args, environ []string, stdout, stderr io.Writer) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	if len(args) > 1 {
+		_, _ = fmt.Fprintf(stderr, "b3scaled: %q takes no arguments; see b3scaled --help\n", command)
+		return 1
+	}
+	switch command {
+	case "help", "--help", "-help", "-h":
+		_, _ = fmt.Fprint(stdout, usage, config.Describe())
+		return 0
+	case "version", "--version":
+		_, _ = fmt.Fprintln(stdout, "b3scaled", Version)
+		return 0
+	case "", "check", "migrate":
+	default:
+		_, _ = fmt.Fprintf(stderr, "b3scaled: unknown command %q; see b3scaled --help\n", command)
+		return 1
+	}
+	cfg, warnings, err := config.Load(environ, config.Options{})
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "b3scaled: the settings are not usable:\n%v\n", err)
+		return 1
+	}
+	log := NewLogger(cfg, stderr)
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	for _, file := range cfg.EnvFiles {
+		log.Info("settings read from file", "file", file)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	signal.Ignore(syscall.SIGHUP) // a reload must not kill
+	switch command {
+	case "check":
+		err = check(ctx, cfg, log, stdout)
+	case "migrate":
+		err = migrate(ctx, cfg, log)
+	default:
+		err = serve(ctx, cfg, log)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "b3scaled: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// NewLogger logs as the settings say, with the request's id on every line.
+func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
+	var handler slog.Handler = slog.NewJSONHandler(w, opts)
+	if cfg.LogFormat == config.LogText {
+		handler = slog.NewTextHandler(w, opts)
+	}
+	return slog.New(web.LogHandler(handler))
+}
+
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	log.InfoContext(ctx, "b3scaled starts", "version", Version, "pid", os.Getpid())
+	a, err := New(ctx, cfg, log, Options{})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	store, err := sqlstore.Open(ctx, cfg.Store.Path, sqlstore.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// errProblems makes check fail after it has told everything.
+var errProblems = errors.New("there are problems, see above")
+
+// check tells every problem at once.
+func check(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) error {
+	a, err := New(ctx, cfg, log, Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.Stop() }()
+	if err := a.cluster.LoadConfig(ctx); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(stdout, "ok       store %s\n", cfg.Store)
+	bad := false
+	for _, b := range a.cluster.Backends() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := a.cluster.Ask(ctx, b.ID)
+		cancel()
+		if err != nil {
+			bad = true
+			_, _ = fmt.Fprintf(stdout, "problem  backend %s: %v\n", b.Host, err)
+		} else {
+			_, _ = fmt.Fprintf(stdout, "ok       backend %s\n", b.Host)
+		}
+	}
+	if bad {
+		return errProblems
+	}
+	return nil
+}

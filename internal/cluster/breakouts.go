@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// createBreakout sends the create of a breakout room to its parent's backend.
+// Breakout rooms are never claimed: without their parent they are nothing, so
+// they cannot live elsewhere and need no place of their own.
+func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.Answer, error) {
+	if c.opts.Observe {
+		return nil, errObserving
+	}
+	parent, ok := req.Params.Lookup("parentMeetingID")
+	if !ok || parent == "" {
+		return nil, bbb.ErrParentMissing
+	}
+	r, err := c.settled(ctx, c.parentKey(req.Frontend, parent))
+	if errors.Is(err, errNoMeeting) {
+		return nil, bbb.ErrParentNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := c.table.Backend(r.BackendID)
+	if b == nil || b.Lost {
+		return nil, unreachable(nil)
+	}
+	if r.NodeID != "" {
+		req.Params.Set("parentMeetingID", r.NodeID)
+	}
+	answer, err := c.call(ctx, b, c.opts.CreateTimeout, bbb.Call{Name: "create", Params: req.Params, Form: req.Form, Body: req.Body})
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if answer.Succeeded() {
+		room := incarnation(answer)
+		room.Info = createdInfo(answer, &req.Params)
+		c.table.AddBreakout(&routing.Room{
+			Meeting: b3scale.Meeting{
+				Key: b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}, BackendID: b.ID, Incarnation: room,
+			},
+			NodeID: answer.Root().Child("meetingID").Text(), // a node may rename a breakout room
+		}, time.Now())
+		c.nudge(b.ID)
+	}
+	return answer, nil
+}
+
+// parentKey finds the parent by its encoded id or by the internal id of its
+// room: nodes take both (BBB API, create, breakouts).
+func (c *Cluster) parentKey(f *b3scale.Frontend, parent string) b3scale.MeetingKey {
+	if frontendKey, id, ok := b3scale.DecodeMeetingID(parent); ok && frontendKey == f.Key {
+		return b3scale.MeetingKey{FrontendID: f.ID, MeetingID: id}
+	}
+	for _, r := range c.table.MeetingsOf(f.ID) {
+		if r.InternalID == parent {
+			return r.Key
+		}
+	}
+	return b3scale.MeetingKey{}
+}
+
+// breakoutRooms makes table entries of the breakout rooms in a list. A room
+// belongs to the frontend that its id names, else to that of its parent; rooms
+// of neither are not ours.
+func (c *Cluster) breakoutRooms(b *routing.Backend, breakouts []*sight, frontendOf map[string]string) (rooms []*routing.Room, foreign int) {
+	for _, x := range breakouts {
+		key, ours := c.keyOf(x.NodeID)
+		if !ours {
+			frontendID := frontendOf[x.Parent]
+			if frontendID == "" {
+				foreign += x.People
+				continue
+			}
+			key = b3scale.MeetingKey{FrontendID: frontendID, MeetingID: x.NodeID}
+		}
+		rooms = append(rooms, &routing.Room{
+			Meeting: b3scale.Meeting{Key: key, BackendID: b.ID, Incarnation: x.Incarnation},
+			Facts:   x.Facts,
+			NodeID:  x.NodeID,
+		})
+	}
+	return rooms, foreign
+}
+
+// keyOf decodes a node's id to the meeting of a frontend that we know.
+func (c *Cluster) keyOf(nodeID string) (b3scale.MeetingKey, bool) {
+	frontendKey, id, ok := b3scale.DecodeMeetingID(nodeID)
+	if !ok {
+		return b3scale.MeetingKey{}, false
+	}
+	f := c.table.Frontend(frontendKey)
+	if f == nil {
+		return b3scale.MeetingKey{}, false
+	}
+	return b3scale.MeetingKey{FrontendID: f.ID, MeetingID: id}, true
+}

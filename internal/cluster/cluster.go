@@ -1,0 +1,193 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// Nodes calls backends. *bbb.Client is one.
+type Nodes interface {
+	Do(ctx context.Context, node bbb.Node, call bbb.Call) (*bbb.Answer, error)
+}
+
+var _ Nodes = (*bbb.Client)(nil)
+
+// Options have useful zero values.
+type Options struct {
+	Instance string // names this process in the store; a random id by default
+
+	// Observe: look, adopt and list, but create, end and move nothing.
+	Observe bool
+
+	ProbeInterval time.Duration // 2 s
+	ProbeTimeout  time.Duration // 2 s
+	ListInterval  time.Duration // 10 s; every backend, jittered
+	ListTimeout   time.Duration // 20 s
+
+	RequestTimeout time.Duration // 55 s for all that one request does
+	CreateTimeout  time.Duration // 20 s for one create at one node
+	BodyTimeout    time.Duration // 40 s for one with a presentation: nodes fetch it first
+	CallTimeout    time.Duration // 10 s for every other call
+	JoinWait       time.Duration // 3 s for a meeting that is being created
+
+	HealAfter    time.Duration // a row may be creating for 60 s
+	PurgeAfter   time.Duration // ended rows stay as fences for 7 days
+	OrphanLease  time.Duration // 30 s
+	LooksPerTick int           // getMeetingInfo calls per quarter of a second that nobody asked for; 16
+}
+
+func (o Options) withDefaults() Options {
+	if o.Instance == "" {
+		o.Instance = b3scale.NewID()
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.ProbeInterval, 2 * time.Second}, {&o.ProbeTimeout, 2 * time.Second},
+		{&o.ListInterval, 10 * time.Second}, {&o.ListTimeout, 20 * time.Second},
+		{&o.RequestTimeout, 55 * time.Second}, {&o.CreateTimeout, 20 * time.Second},
+		{&o.BodyTimeout, 40 * time.Second}, {&o.CallTimeout, 10 * time.Second}, {&o.JoinWait, 3 * time.Second},
+		{&o.HealAfter, time.Minute}, {&o.PurgeAfter, 7 * 24 * time.Hour}, {&o.OrphanLease, 30 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if o.LooksPerTick == 0 {
+		o.LooksPerTick = 16
+	}
+	return o
+}
+
+// Cluster decides. Its methods may be called at the same time.
+type Cluster struct {
+	store b3scale.Store
+	table *routing.Table
+	nodes Nodes
+	log   *slog.Logger
+	opts  Options
+
+	looks    looks
+	mu       sync.Mutex
+	watchers map[string]*watcher // by backend id
+}
+
+// New makes a cluster over a table that Load fills.
+func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logger, opts Options) *Cluster {
+	return &Cluster{store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(), watchers: map[string]*watcher{}}
+}
+
+// Load fills the table from the store. Call it before Run and before the
+// doors open.
+func (c *Cluster) Load(ctx context.Context) error {
+	if err := c.LoadConfig(ctx); err != nil {
+		return err
+	}
+	probes, err := c.store.Probes(ctx)
+	if err != nil {
+		return fmt.Errorf("load probes: %w", err)
+	}
+	for id, at := range probes {
+		if b := c.table.Backend(id); b != nil {
+			b.Restore(at)
+		}
+	}
+	now := time.Now()
+	if err := c.store.LiveMeetings(ctx, func(m b3scale.Meeting) { c.table.Apply(m, now) }); err != nil {
+		return fmt.Errorf("load meetings: %w", err)
+	}
+	return c.loadAttendees(ctx)
+}
+
+// LoadConfig reads all frontends and backends.
+func (c *Cluster) LoadConfig(ctx context.Context) error {
+	frontends, err := c.store.Frontends(ctx)
+	if err != nil {
+		return fmt.Errorf("load frontends: %w", err)
+	}
+	backends, err := c.store.Backends(ctx)
+	if err != nil {
+		return fmt.Errorf("load backends: %w", err)
+	}
+	c.table.SetConfig(frontends, backends)
+	return nil
+}
+
+func (c *Cluster) loadAttendees(ctx context.Context) error {
+	type room struct {
+		key      b3scale.MeetingKey
+		internal string
+	}
+	people := map[room][][]byte{}
+	err := c.store.Attendees(ctx, func(key b3scale.MeetingKey, a b3scale.Attendee) {
+		r := room{key, a.InternalMeetingID}
+		people[r] = append(people[r], a.XML)
+	})
+	if err != nil {
+		return fmt.Errorf("load attendees: %w", err)
+	}
+	now := time.Now()
+	for r, attendees := range people {
+		facts := routing.Facts{Running: true, People: len(attendees), Attendees: attendees}
+		c.table.Observe(r.key, r.internal, facts, nil, now)
+	}
+	return nil
+}
+
+// Run watches the backends until ctx ends.
+func (c *Cluster) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.watchAll(ctx) })
+	g.Go(func() error { return c.runLooks(ctx) })
+	g.Go(func() error { return c.saveProbes(ctx) })
+	g.Go(func() error { return c.tidy(ctx) })
+	return g.Wait()
+}
+
+// tidy lets loads fade every few seconds and purges old rows every hour.
+func (c *Cluster) tidy(ctx context.Context) error {
+	fade := time.NewTicker(5 * time.Second)
+	defer fade.Stop()
+	purge := time.NewTicker(time.Hour)
+	defer purge.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-fade.C:
+			c.table.Age(now)
+		case <-purge.C:
+			c.purge(ctx)
+		}
+	}
+}
+
+func (c *Cluster) purge(ctx context.Context) {
+	now, err := c.store.Now(ctx)
+	if err == nil {
+		_, err = c.store.PurgeMeetings(ctx, now.Add(-c.opts.PurgeAfter))
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "ended meetings not purged", "error", err)
+	}
+}
+
+// pause waits for d, or less if ctx ends first.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,380 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// CreateRequest is a create as it is to reach a node.
+type CreateRequest struct {
+	Frontend  *b3scale.Frontend
+	MeetingID string     // the frontend's own id
+	Params    bbb.Params // as for the node, with the encoded id; passwords only if the client sent some
+	Form      bool       // send the parameters in the body
+	Body      []byte     // XML, or nil
+}
+
+// rounds is how often a create looks at the row again before it gives up.
+const rounds = 6
+
+// Create places the meeting if it has no place, creates it there, and returns
+// the node's answer once the outcome is durable. FAILED answers of the node
+// are answers.
+func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, error) {
+	// What was begun is brought to its end even when the client goes away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.RequestTimeout)
+	defer cancel()
+	if bbb.IsTrue(req.Params.Get("isBreakout")) {
+		return c.createBreakout(ctx, req)
+	}
+	if c.opts.Observe {
+		return nil, errObserving
+	}
+	a := &creation{
+		Cluster: c,
+		req:     req,
+		key:     b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID},
+		nodeID:  req.Params.Get("meetingID"),
+		failed:  map[string]bool{},
+	}
+	for round := range rounds {
+		if round > 0 {
+			pause(ctx, time.Duration(round)*20*time.Millisecond)
+		}
+		m, err := a.place(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, again, err := a.create(ctx, m)
+		if !again {
+			return answer, err
+		}
+	}
+	return nil, b3scale.Errorf(b3scale.Unavailable, "the meeting could not be created now, please try again")
+}
+
+var errObserving = b3scale.Errorf(b3scale.Observing, "this installation only observes: it creates and ends no meetings")
+
+// creation is one create request on its way through the rounds.
+type creation struct {
+	*Cluster
+	req    CreateRequest
+	key    b3scale.MeetingKey
+	nodeID string
+
+	failed    map[string]bool // backends that failed in this request
+	abandoned []int64         // generations seen refused, or once unknown, while creating
+	moved     bool            // the one move after an unknown outcome is used
+	passwords struct{ attendee, moderator string }
+}
+
+// place returns the row that counts: where the meeting lives, or where this
+// request has just claimed a place for it.
+func (a *creation) place(ctx context.Context) (b3scale.Meeting, error) {
+	row, found := a.row(ctx, a.key)
+	if !found && a.adoptUnlisted(ctx) {
+		row, found = a.row(ctx, a.key)
+	}
+	if found {
+		lives, err := a.lives(ctx, row)
+		if lives || err != nil {
+			return row, err
+		}
+	}
+	return a.claim(ctx)
+}
+
+// lives reports whether the row still holds for this request.
+func (a *creation) lives(ctx context.Context, row b3scale.Meeting) (bool, error) {
+	b := a.table.Backend(row.BackendID)
+	if b == nil || b.Lost || row.State == b3scale.MeetingCreating && slices.Contains(a.abandoned, row.Generation) {
+		return false, nil
+	}
+	if b.AdminState == b3scale.AdminReady {
+		return true, nil
+	}
+	// A drained backend keeps the rooms that it has and gets no new ones.
+	x, err := a.info(ctx, b, a.nodeID, a.opts.CallTimeout)
+	switch {
+	case err == nil && x != nil:
+		return true, nil
+	case err == nil:
+		return false, a.end(ctx, row)
+	case row.State == b3scale.MeetingCreating:
+		a.abandon(row)
+		return false, nil
+	default:
+		return false, unreachable(err)
+	}
+}
+
+func (a *creation) abandon(row b3scale.Meeting) {
+	a.abandoned = append(a.abandoned, row.Generation)
+	a.failed[row.BackendID] = true
+}
+
+// claim chooses candidates until the store accepts one, or tells that the
+// meeting lives somewhere already.
+func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
+	a.choosePasswords()
+	size := a.table.Load().ExpectedSize(a.req.Params.Get("meta_bbb-meeting-size-hint"), a.req.Params.Get("maxParticipants"))
+	for {
+		choice, err := a.choose(ctx, size)
+		if err != nil {
+			return b3scale.Meeting{}, err
+		}
+		m, fit, err := a.store.ClaimMeeting(ctx, b3scale.Claim{
+			Key: a.key, BackendID: choice.ID, Size: size, Abandoned: a.abandoned,
+			AttendeePW: a.passwords.attendee, ModeratorPW: a.passwords.moderator,
+		})
+		if err == nil && fit {
+			a.table.Apply(m, time.Now())
+		}
+		choice.Release()
+		if err != nil {
+			return m, err
+		}
+		if fit {
+			return m, nil
+		}
+		a.failed[choice.ID] = true
+	}
+}
+
+// choose selects a candidate. Right after the start it waits for the first
+// round of probes before it says that there is none.
+func (a *creation) choose(ctx context.Context, size int) (routing.Choice, error) {
+	want := routing.Wanted{Tags: a.req.Frontend.Settings.RequiredTags, Except: a.failed, Size: size}
+	for {
+		choice, err := a.table.Select(want, time.Now())
+		if err == nil || a.Probed() || ctx.Err() != nil {
+			return choice, err
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// choosePasswords keeps what the client sent and makes up the rest. Nodes
+// before 3.0 repeat a create only if its passwords are given and equal, so
+// every create of a generation sends the same ones.
+func (a *creation) choosePasswords() {
+	if a.passwords.attendee == "" {
+		a.passwords.attendee = passwordOr(a.req.Params.Get("attendeePW"))
+		a.passwords.moderator = passwordOr(a.req.Params.Get("moderatorPW"))
+	}
+}
+
+func passwordOr(given string) string {
+	if given != "" {
+		return given
+	}
+	return newPassword()
+}
+
+// newPassword makes one as nodes do, only longer.
+func newPassword() string {
+	const letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+	b := make([]byte, 12)
+	for i := range b {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(letters)))) // never fails, see crypto/rand
+		b[i] = letters[n.Int64()]
+	}
+	return string(b)
+}
+
+// create asks the node of m and stores what it answered. again asks for
+// another round.
+func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.Answer, again bool, err error) {
+	b := a.table.Backend(m.BackendID)
+	if b == nil {
+		return nil, true, nil // removed since: the row does not live any more
+	}
+	call := a.nodeCall(m)
+	answer, err = a.call(ctx, b, a.limit(), call)
+	if o := bbb.OutcomeOf(err); o == bbb.ServerError || o == bbb.Malformed {
+		answer, err = a.call(ctx, b, a.limit(), call) // it may have been executed: the same node once more
+	}
+	if err != nil {
+		return a.notAnswered(ctx, m, err)
+	}
+	if !answer.Succeeded() {
+		return a.refusedByNode(ctx, b, m, answer)
+	}
+	room := incarnation(answer)
+	if room.InternalID == "" {
+		return nil, false, unreachable(errors.New("create: SUCCESS without an internal id"))
+	}
+	room.Info = createdInfo(answer, &call.Params)
+	return a.confirm(ctx, m, room, answer)
+}
+
+func (a *creation) limit() time.Duration {
+	if a.req.Body != nil || a.req.Params.Get("preUploadedPresentation") != "" {
+		return a.opts.BodyTimeout
+	}
+	return a.opts.CreateTimeout
+}
+
+// nodeCall adds the row's passwords where the client sent none.
+func (a *creation) nodeCall(m b3scale.Meeting) bbb.Call {
+	params := a.req.Params.Clone()
+	if params.Get("attendeePW") == "" && m.AttendeePW != "" {
+		params.Set("attendeePW", m.AttendeePW)
+	}
+	if params.Get("moderatorPW") == "" && m.ModeratorPW != "" {
+		params.Set("moderatorPW", m.ModeratorPW)
+	}
+	return bbb.Call{Name: "create", Params: params, Form: a.req.Form, Body: a.req.Body}
+}
+
+// notAnswered decides what follows from a call without a usable answer.
+func (a *creation) notAnswered(ctx context.Context, m b3scale.Meeting, err error) (*bbb.Answer, bool, error) {
+	a.log.WarnContext(ctx, "create not answered", "meeting", a.key, "backend", m.BackendID, "generation", m.Generation, "error", err)
+	outcome := bbb.OutcomeOf(err)
+	switch {
+	case m.State != b3scale.MeetingCreating:
+		// It lives there, and people may be in it.
+	case outcome == bbb.Refused:
+		a.abandon(m)
+		return nil, true, nil
+	case outcome == bbb.Unknown && !a.moved:
+		// Nobody was told of a room there; should there be one, the claim of
+		// the next place books it as an orphan.
+		a.moved = true
+		a.abandon(m)
+		return nil, true, nil
+	}
+	return nil, false, unreachable(err)
+}
+
+// refusedByNode handles a FAILED answer.
+func (a *creation) refusedByNode(ctx context.Context, b *routing.Backend, m b3scale.Meeting, answer *bbb.Answer) (*bbb.Answer, bool, error) {
+	if answer.MessageKey() != bbb.ErrIDNotUnique.Key {
+		if m.State == b3scale.MeetingCreating {
+			if err := a.end(ctx, m); err != nil {
+				return nil, false, err
+			}
+		}
+		return answer, false, nil
+	}
+	x, err := a.info(ctx, b, a.nodeID, a.opts.CallTimeout)
+	switch {
+	case err != nil:
+		return nil, false, unreachable(err)
+	case x == nil:
+		return nil, true, nil // it went away in between
+	}
+	if a.samePasswords(x) {
+		answer = duplicateAnswer(x)
+	}
+	return a.confirm(ctx, m, x.Incarnation, answer)
+}
+
+// samePasswords reports whether the client may have this room: it sent no
+// passwords, or the room's.
+func (a *creation) samePasswords(x *sight) bool {
+	same := func(given, have string) bool { return given == "" || given == have }
+	return same(a.req.Params.Get("attendeePW"), x.AttendeePW) && same(a.req.Params.Get("moderatorPW"), x.ModeratorPW)
+}
+
+// confirm makes the room durable and returns the answer.
+func (a *creation) confirm(ctx context.Context, m b3scale.Meeting, room b3scale.Incarnation, answer *bbb.Answer) (*bbb.Answer, bool, error) {
+	if m.State == b3scale.MeetingActive && m.InternalID == room.InternalID && !m.EndRequested() {
+		return answer, false, nil // the usual repeat: nothing to write
+	}
+	confirmed, ok, err := a.store.ConfirmMeeting(ctx, a.key, m.Generation, room)
+	if err != nil {
+		return nil, false, err
+	}
+	if ok {
+		a.table.Apply(confirmed, time.Now())
+		a.log.InfoContext(ctx, "meeting created", "meeting", a.key, "backend", m.BackendID, "generation", m.Generation, "internal_id", room.InternalID)
+		return answer, false, nil
+	}
+	now, err := a.store.Meeting(ctx, a.key)
+	if err != nil && b3scale.CodeOf(err) != b3scale.NotFound {
+		return nil, false, err
+	}
+	if err == nil {
+		a.table.Apply(now, time.Now())
+	}
+	if err != nil || now.Generation == m.Generation {
+		return nil, true, nil // a newer room, or it ended: ask again
+	}
+	a.log.InfoContext(ctx, "meeting was placed elsewhere meanwhile", "meeting", a.key, "backend", m.BackendID, "generation", m.Generation)
+	if _, err := a.store.BookOrphan(ctx, a.key, m.BackendID, room.InternalID); err != nil {
+		return nil, false, err
+	}
+	a.sweep(ctx, a.key, m.BackendID)
+	return nil, true, nil
+}
+
+// adoptUnlisted asks backends whose rooms nobody has listed yet: with a fresh
+// or restored database the meeting may be running there, and would be taken
+// for a wrong room later.
+func (a *creation) adoptUnlisted(ctx context.Context) bool {
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		found bool
+	)
+	for _, b := range a.table.Backends() {
+		if b.ListedAt != 0 || b.Lost || b.WasProbed() && !b.Reachable() {
+			continue
+		}
+		wg.Go(func() {
+			x, err := a.info(ctx, b, a.nodeID, a.opts.ProbeTimeout)
+			if err != nil || x == nil || x.IsBreakout {
+				return
+			}
+			a.adopt(ctx, a.key, b, x)
+			mu.Lock()
+			found = true
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return found
+}
+
+// incarnation reads a create's answer.
+func incarnation(answer *bbb.Answer) b3scale.Incarnation {
+	root := answer.Root()
+	return b3scale.Incarnation{
+		InternalID:  root.Child("internalMeetingID").Text(),
+		CreateTime:  root.Child("createTime").Number(),
+		AttendeePW:  root.Child("attendeePW").Text(),
+		ModeratorPW: root.Child("moderatorPW").Text(),
+	}
+}
+
+// duplicateAnswer is the answer to a repeated create, made from what the node
+// says of the room.
+func duplicateAnswer(x *sight) *bbb.Answer {
+	doc, err := bbb.ParseXML(append(append([]byte("<room>"), x.Info...), "</room>"...))
+	if err != nil { // cannot be: it was cut out of a document that parsed
+		doc, _ = bbb.ParseXML([]byte("<room/>"))
+	}
+	room := doc.Root()
+	b := bbb.NewAnswer(bbb.Success)
+	for _, name := range []string{"meetingID", "internalMeetingID"} {
+		b.Text(name, room.Child(name).Text())
+	}
+	b.Text("parentMeetingID", "bbb-none")
+	for _, name := range []string{
+		"attendeePW", "moderatorPW", "createTime", "voiceBridge", "dialNumber", "createDate", "hasUserJoined", "duration", "hasBeenForciblyEnded",
+	} {
+		b.Text(name, room.Child(name).Text())
+	}
+	b.Text("messageKey", "duplicateWarning").Text("message", "This conference was already in existence and may currently be in progress.")
+	return bbb.NewOwnAnswer(b.Bytes())
+}

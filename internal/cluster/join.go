@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// Join returns the address at which a browser enters the meeting: the node's,
+// signed anew. NotFound when there is no such meeting; NotYet when it is still
+// being created or its backend is lost, and the caller should try again soon.
+func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.Params) (string, error) {
+	r, err := c.settled(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	b := c.table.Backend(r.BackendID)
+	if b == nil || b.Lost {
+		return "", b3scale.Errorf(b3scale.NotYet, "the server of this meeting is not reachable at the moment")
+	}
+	if r.NodeID != "" {
+		params.Set("meetingID", r.NodeID)
+	}
+	if !r.Running {
+		c.lookSoon(key, joinLooks)
+	}
+	return nodeOf(b).URL("join", params.Encode()), nil
+}
+
+// settled finds a meeting and waits a moment for one that is being created.
+func (c *Cluster) settled(ctx context.Context, key b3scale.MeetingKey) (*routing.Room, error) {
+	r := c.table.Meeting(key)
+	if r != nil && r.State == b3scale.MeetingActive {
+		return r, nil
+	}
+	if r == nil {
+		return nil, errNoMeeting
+	}
+	timeout := time.NewTimer(c.opts.JoinWait)
+	defer timeout.Stop()
+	for {
+		changed := c.table.Changed(key)
+		switch r = c.table.Meeting(key); {
+		case r == nil:
+			return nil, errNoMeeting
+		case r.State == b3scale.MeetingActive:
+			return r, nil
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return nil, errCreating
+		case <-ctx.Done():
+			return nil, errCreating
+		}
+	}
+}
+
+var (
+	errNoMeeting = b3scale.Errorf(b3scale.NotFound, "%s", bbb.ErrNotFound.Message)
+	errCreating  = b3scale.Errorf(b3scale.NotYet, "the meeting is being prepared")
+)

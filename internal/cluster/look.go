@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"b3scale"
+)
+
+// A look is a getMeetingInfo that nobody asked for: it tells within seconds
+// that people have come, or that a room is gone, where the next list would
+// take longer. Looks are few per second; what they cannot do the lists do.
+var (
+	joinLooks = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second}
+	endLooks  = []time.Duration{time.Second, 3 * time.Second, 7 * time.Second}
+	goneLooks = []time.Duration{0}
+)
+
+const (
+	lookEvery = 250 * time.Millisecond
+	maxLooks  = 1024
+)
+
+type looks struct {
+	mu  sync.Mutex
+	due map[b3scale.MeetingKey][]time.Time
+}
+
+// lookSoon plans looks at a meeting, unless some are planned or too many are.
+func (c *Cluster) lookSoon(key b3scale.MeetingKey, after []time.Duration) {
+	l := &c.looks
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.due[key]) >= len(after) || len(l.due) >= maxLooks {
+		return
+	}
+	if l.due == nil {
+		l.due = map[b3scale.MeetingKey][]time.Time{}
+	}
+	now := time.Now()
+	times := make([]time.Time, 0, len(after))
+	for _, d := range after {
+		times = append(times, now.Add(d))
+	}
+	l.due[key] = times
+}
+
+// take returns some keys whose look is due.
+func (l *looks) take(now time.Time, most int) []b3scale.MeetingKey {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var keys []b3scale.MeetingKey
+	for key, times := range l.due {
+		if len(keys) == most {
+			break
+		}
+		if times[0].After(now) {
+			continue
+		}
+		keys = append(keys, key)
+		if l.due[key] = times[1:]; len(times) == 1 {
+			delete(l.due, key)
+		}
+	}
+	return keys
+}
+
+func (c *Cluster) runLooks(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			for _, key := range c.looks.take(now, c.opts.LooksPerTick) {
+				wg.Go(func() { c.look(ctx, key) })
+			}
+		}
+	}
+}
+
+// look compares one active row with its room and stores the difference, fenced
+// by what was seen before.
+func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
+	r := c.table.Meeting(key)
+	if r == nil || r.State != b3scale.MeetingActive || r.Breakout {
+		return
+	}
+	b := c.table.Backend(r.BackendID)
+	if b == nil {
+		return
+	}
+	x, err := c.info(ctx, b, c.nodeID(key), c.opts.CallTimeout)
+	switch {
+	case err != nil:
+		return // probes and lists tell what is wrong there
+	case x == nil:
+		err = c.end(ctx, r.Meeting)
+	case x.InternalID == r.InternalID:
+		c.observe(key, x)
+	default:
+		err = c.confirmSeen(ctx, r.Meeting, x)
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "look not stored", "meeting", key, "error", err)
+	}
+}
+
+// confirmSeen stores that another room of the same generation was seen.
+func (c *Cluster) confirmSeen(ctx context.Context, m b3scale.Meeting, x *sight) error {
+	confirmed, ok, err := c.store.ConfirmMeeting(ctx, m.Key, m.Generation, x.Incarnation)
+	if err != nil || !ok {
+		return err
+	}
+	c.table.Apply(confirmed, time.Now())
+	c.observe(m.Key, x)
+	return nil
+}

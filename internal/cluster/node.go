@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// call sends one call to a backend, with a deadline of its own.
+func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Duration, call bbb.Call) (*bbb.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	answer, err := c.nodes.Do(ctx, nodeOf(b), call)
+	if err != nil {
+		return nil, err
+	}
+	// The node refused our signature: whatever we asked was not done, and the
+	// frontend must not take it for its own mistake.
+	if !answer.Succeeded() && answer.MessageKey() == bbb.ErrChecksum.Key {
+		return nil, &bbb.CallError{Call: call.Name, Outcome: bbb.Refused, Err: errors.New("the node does not accept our secret")}
+	}
+	return answer, nil
+}
+
+func nodeOf(b *routing.Backend) bbb.Node { return bbb.Node{BaseURL: b.Host, Secret: b.Secret.Reveal()} }
+
+// nodeID is the id of a meeting on the nodes; "" when its frontend is gone.
+func (c *Cluster) nodeID(key b3scale.MeetingKey) string {
+	f := c.table.FrontendByID(key.FrontendID)
+	if f == nil {
+		return ""
+	}
+	return b3scale.EncodeMeetingID(f.Key, key.MeetingID)
+}
+
+// info looks a room up on a backend by the id it has there. Not found is
+// (nil, nil): an answer, not an error.
+func (c *Cluster) info(ctx context.Context, b *routing.Backend, nodeID string, limit time.Duration) (*sight, error) {
+	var params bbb.Params
+	params.Set("meetingID", nodeID)
+	answer, err := c.call(ctx, b, limit, bbb.Call{Name: "getMeetingInfo", Params: params})
+	if err != nil {
+		return nil, err
+	}
+	if !answer.Succeeded() {
+		if answer.MessageKey() == bbb.ErrNotFound.Key {
+			return nil, nil //nolint:nilnil // unexported, and documented: absence is the answer
+		}
+		return nil, &bbb.CallError{Call: "getMeetingInfo", Outcome: bbb.Malformed, Err: errors.New("FAILED " + answer.MessageKey())}
+	}
+	x := readRoom(answer.Doc, answer.Root())
+	if x.NodeID != nodeID || x.InternalID == "" {
+		return nil, &bbb.CallError{Call: "getMeetingInfo", Outcome: bbb.Malformed, Err: errors.New("the answer is of another room")}
+	}
+	return x, nil
+}
+
+// unreachable is what a frontend is told when a node brought no answer.
+func unreachable(err error) error {
+	return b3scale.Errorf(b3scale.NodeFailed, "the server of this meeting did not answer").Because(err)
+}

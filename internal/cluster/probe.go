@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// probeID is a meeting that never exists. Asking for it proves network, web
+// server, bbb-web and secret at once.
+const probeID = "b3scale-probe"
+
+// watcher follows one backend until it is removed.
+type watcher struct {
+	cancel context.CancelFunc
+	list   chan struct{} // asks for a list now
+}
+
+// watchAll keeps one watcher per configured backend.
+func (c *Cluster) watchAll(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		c.mu.Lock()
+		for _, b := range c.table.Backends() {
+			if c.watchers[b.ID] == nil {
+				ctx, cancel := context.WithCancel(ctx)
+				w := &watcher{cancel: cancel, list: make(chan struct{}, 1)}
+				c.watchers[b.ID] = w
+				wg.Go(func() { c.probeLoop(ctx, b.ID) })
+				wg.Go(func() { c.listLoop(ctx, b.ID, w) })
+			}
+		}
+		for id, w := range c.watchers {
+			if c.table.Backend(id) == nil {
+				w.cancel()
+				delete(c.watchers, id)
+			}
+		}
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// nudge asks for a list of the backend now.
+func (c *Cluster) nudge(backendID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.watchers[backendID]; w != nil {
+		select {
+		case w.list <- struct{}{}:
+		default: // asked already
+		}
+	}
+}
+
+func (c *Cluster) probeLoop(ctx context.Context, id string) {
+	for ctx.Err() == nil {
+		b := c.table.Backend(id)
+		if b == nil {
+			return
+		}
+		c.probe(ctx, b)
+		pause(ctx, jitter(c.opts.ProbeInterval))
+	}
+}
+
+// probe asks one backend for a sign of life.
+func (c *Cluster) probe(ctx context.Context, b *routing.Backend) {
+	err := c.ask(ctx, b)
+	if ctx.Err() != nil {
+		return // we are stopping: that says nothing about the node
+	}
+	before, known := b.Reachable(), b.WasProbed()
+	b.Probed(err == nil, time.Now())
+	switch {
+	case err == nil && (!before || !known):
+		c.log.InfoContext(ctx, "backend answers", "backend", b.ID, "host", b.Host)
+		c.nudge(b.ID) // it may have been away: see what is there
+	case err != nil && (before || !known):
+		c.log.WarnContext(ctx, "backend does not answer", "backend", b.ID, "host", b.Host, "error", err)
+	}
+	if err == nil && b.Lost {
+		c.clearLost(ctx, b)
+	}
+}
+
+func (c *Cluster) ask(ctx context.Context, b *routing.Backend) error {
+	var params bbb.Params
+	params.Set("meetingID", probeID)
+	answer, err := c.call(ctx, b, c.opts.ProbeTimeout, bbb.Call{Name: "isMeetingRunning", Params: params})
+	if err == nil && !answer.Succeeded() {
+		err = errors.New("isMeetingRunning: FAILED " + answer.MessageKey())
+	}
+	return err
+}
+
+// Ask asks a backend once, for an operator who wants to know.
+func (c *Cluster) Ask(ctx context.Context, backendID string) error {
+	b := c.table.Backend(backendID)
+	if b == nil {
+		return b3scale.Errorf(b3scale.NotFound, "no backend %q", backendID)
+	}
+	return c.ask(ctx, b)
+}
+
+func (c *Cluster) clearLost(ctx context.Context, b *routing.Backend) {
+	if _, err := c.store.ClearLost(ctx, b.ID); err != nil {
+		c.log.WarnContext(ctx, "verdict lost not cleared", "backend", b.ID, "error", err)
+		return
+	}
+	c.log.InfoContext(ctx, "backend is no longer lost", "backend", b.ID)
+	if err := c.LoadConfig(ctx); err != nil {
+		c.log.WarnContext(ctx, "configuration not read", "error", err)
+	}
+}
+
+// saveProbes stores now and then whom this instance reached, so that the next
+// start need not wait for its own probes.
+func (c *Cluster) saveProbes(ctx context.Context) error {
+	saved := map[string]b3scale.Micros{}
+	for {
+		pause(ctx, c.opts.ProbeInterval)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var reached []string
+		for _, b := range c.table.Backends() {
+			if at := b.LastReached(); b.WasProbed() && at != saved[b.ID] {
+				saved[b.ID] = at
+				reached = append(reached, b.ID)
+			}
+		}
+		if len(reached) == 0 {
+			continue
+		}
+		if err := c.store.SaveProbes(ctx, c.opts.Instance, reached); err != nil && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "probes not stored", "error", err)
+		}
+	}
+}
+
+// jitter varies d by a tenth, so that instances and backends fall out of step.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1) //nolint:gosec // spreading needs no secrecy
+}

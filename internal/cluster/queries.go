@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/routing"
+)
+
+// Frontend finds a frontend by its key; nil when there is none.
+func (c *Cluster) Frontend(key string) *b3scale.Frontend { return c.table.Frontend(key) }
+
+// Running answers isMeetingRunning from memory: somebody is in the meeting, as
+// far as lists, looks and events tell.
+func (c *Cluster) Running(key b3scale.MeetingKey) bool {
+	r := c.table.Meeting(key)
+	return r != nil && r.Running
+}
+
+// Meetings are the views of all meetings of a frontend.
+func (c *Cluster) Meetings(frontendID string) []*routing.View {
+	rooms := c.table.MeetingsOf(frontendID)
+	views := make([]*routing.View, 0, len(rooms))
+	for _, r := range rooms {
+		if r.State == b3scale.MeetingActive && len(r.Info) > 0 {
+			views = append(views, c.view(r))
+		}
+	}
+	return views
+}
+
+// Forward sends a call about one meeting to its backend and returns the
+// answer, FAILED ones included.
+func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.Call) (*bbb.Answer, error) {
+	r, err := c.settled(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	b := c.table.Backend(r.BackendID)
+	if b == nil || b.Lost {
+		return nil, unreachable(nil)
+	}
+	if r.NodeID != "" {
+		call.Params.Set("meetingID", r.NodeID)
+	}
+	limit := c.opts.CallTimeout
+	if call.Body != nil {
+		limit = c.opts.BodyTimeout
+	}
+	answer, err := c.call(ctx, b, limit, call)
+	if err != nil {
+		c.log.WarnContext(ctx, "call not answered", "call", call.Name, "meeting", key, "backend", b.ID, "error", err)
+		return nil, unreachable(err)
+	}
+	if !answer.Succeeded() && answer.MessageKey() == bbb.ErrNotFound.Key {
+		c.lookSoon(key, goneLooks)
+	}
+	return answer, nil
+}
+
+// row is the meeting's row as memory has it. With one instance memory is
+// complete; breakout rooms have none.
+func (c *Cluster) row(_ context.Context, key b3scale.MeetingKey) (b3scale.Meeting, bool) {
+	r := c.table.Meeting(key)
+	if r == nil || r.Breakout {
+		return b3scale.Meeting{}, false
+	}
+	return r.Meeting, true
+}
+
+// Probed reports whether every backend has been probed since the start, or
+// nobody watches them.
+func (c *Cluster) Probed() bool {
+	for _, b := range c.table.Backends() {
+		if !b.WasProbed() {
+			return false
+		}
+	}
+	return true
+}
+
+// Backends are all backends with what is observed of them.
+func (c *Cluster) Backends() []*routing.Backend { return c.table.Backends() }
+
+// Meeting is the meeting as memory has it; nil when there is none.
+func (c *Cluster) Meeting(key b3scale.MeetingKey) *routing.Room { return c.table.Meeting(key) }
+
+// DeclareLost passes the verdict that a backend is lost: its meetings are
+// placed elsewhere at their next create. The operator knows better than any
+// probe; the first good probe takes the verdict back.
+func (c *Cluster) DeclareLost(ctx context.Context, backendID string) error {
+	if _, err := c.store.DeclareLost(ctx, backendID); err != nil {
+		return err
+	}
+	c.log.WarnContext(ctx, "backend declared lost", "backend", backendID)
+	return c.LoadConfig(ctx)
+}
+
+// SaveFrontend stores a frontend and takes it into service.
+func (c *Cluster) SaveFrontend(ctx context.Context, f b3scale.Frontend) (b3scale.Frontend, error) {
+	saved, err := c.store.SaveFrontend(ctx, f)
+	if err != nil {
+		return saved, err
+	}
+	return saved, c.LoadConfig(ctx)
+}
+
+// SaveBackend stores a backend and takes it into service.
+func (c *Cluster) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
+	saved, err := c.store.SaveBackend(ctx, b)
+	if err != nil {
+		return saved, err
+	}
+	return saved, c.LoadConfig(ctx)
+}
+
+// observe takes what a look at the node brought into memory.
+func (c *Cluster) observe(key b3scale.MeetingKey, x *sight) {
+	c.table.Observe(key, x.InternalID, x.Facts, x.Info, time.Now())
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"strconv"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// parse fills cfg from the values and notes those that are not accepted.
+func (l *loader) parse(cfg *Config) {
+	environment := make(map[string]string)
+	for name, v := range l.values {
+		environment[name] = v.text
+	}
+	failed := make(map[string]error) // by field
+	err := env.ParseWithOptions(cfg, env.Options{Environment: environment, FuncMap: parsers()})
+	for _, one := range unwrap(err) {
+		e, ok := errors.AsType[env.ParseError](one)
+		if !ok {
+			panic("config: bad tags: " + one.Error())
+		}
+		failed[e.Name] = e.Err
+	}
+	for _, v := range Variables() {
+		err := failed[v.field.Name]
+		switch {
+		case err != nil && err.Error() != "":
+			l.problem(v.Name, "%s; accepted: %s", err, v.Accepts)
+		case err != nil, outside(v, reflect.ValueOf(cfg).Elem().FieldByIndex(v.field.Index)):
+			l.problem(v.Name, "accepted: %s", v.Accepts)
+		}
+	}
+}
+
+func unwrap(err error) []error {
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
+		return all.Errors
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+// outside compares a number with its min and max tags, which are written like
+// values of the variable.
+func outside(v Variable, field reflect.Value) bool {
+	if !field.CanInt() || v.field.Tag.Get("min") == "" {
+		return false
+	}
+	bound := func(tag string) int64 {
+		parsed, err := parsers()[v.field.Type](v.field.Tag.Get(tag))
+		if err != nil {
+			panic("config: bad tag " + tag + " of " + v.Name)
+		}
+		return reflect.ValueOf(parsed).Int()
+	}
+	return field.Int() < bound("min") || field.Int() > bound("max")
+}
+
+// check looks at what a single value's parser cannot see.
+func (l *loader) check(cfg *Config) {
+	if !l.refused[nameDBURL] && !cfg.Store.Kind.served() {
+		l.problem(nameDBURL, "PostgreSQL comes with a later release; accepted now: %s", variable(nameDBURL).Accepts)
+	}
+	if !isHostPort(cfg.Listen) {
+		l.problem("B3SCALE_LISTEN_HTTP", "accepted: %s", variable("B3SCALE_LISTEN_HTTP").Accepts)
+	}
+	if cfg.NodeCAFile != "" {
+		l.readNodeCAs(cfg)
+	}
+	if !l.refused["B3SCALE_PROBE_INTERVAL"] && cfg.LostAfter < 3*cfg.ProbeInterval {
+		l.problem("B3SCALE_LOST_AFTER", "accepted: at least three times B3SCALE_PROBE_INTERVAL, which is %s", cfg.ProbeInterval)
+	}
+	if cfg.WriteTimeout < cfg.RequestTimeout && !l.refused["B3SCALE_HTTP_REQUEST_TIMEOUT"] && !l.refused["B3SCALE_HTTP_WRITE_TIMEOUT"] {
+		l.warn("B3SCALE_HTTP_WRITE_TIMEOUT is %s and cuts off answers that B3SCALE_HTTP_REQUEST_TIMEOUT would allow for %s", cfg.WriteTimeout, cfg.RequestTimeout)
+	}
+	if cfg.ReverseProxyMode {
+		l.warn("B3SCALE_REVERSE_PROXY_MODE is not supported: people are sent to the node itself")
+	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$`)
+
+func isHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return true
+	}
+	return hostName.MatchString(host)
+}
+
+// readNodeCAs reads the certificates now: a file that breaks later must not
+// make nodes unreachable at the next call.
+func (l *loader) readNodeCAs(cfg *Config) {
+	const name = "B3SCALE_NODE_CA_FILE"
+	raw, err := l.readFile(cfg.NodeCAFile)
+	if err != nil {
+		l.problem(name, "%s; accepted: %s", reason(err), variable(name).Accepts)
+		return
+	}
+	for {
+		var block *pem.Block
+		if block, raw = pem.Decode(raw); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		ca, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			l.problem(name, "it holds a broken certificate; accepted: %s", variable(name).Accepts)
+			return
+		}
+		cfg.NodeCAs = append(cfg.NodeCAs, ca)
+	}
+	if len(cfg.NodeCAs) == 0 {
+		l.problem(name, "it holds no certificate; accepted: %s", variable(name).Accepts)
+	}
+}

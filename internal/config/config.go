@@ -1,0 +1,96 @@
+package config
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Config is everything that operators set.
+//
+// Tags: env is the variable, envDefault what counts when it is unset, help what
+// it means, min and max its bounds, accepts the values of a type that does not
+// speak for itself, secret that its value is never shown and may come from the
+// file that NAME_FILE names.
+type Config struct {
+	Store       StoreURL `env:"B3SCALE_DB_URL" envDefault:"sqlite:b3scale.db" secret:"true" accepts:"sqlite:PATH" help:"the database; a relative path starts in the working directory"`
+	AutoMigrate bool     `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
+
+	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`
+	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For, -Proto and -Host are believed"`
+
+	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
+	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
+
+	RequestTimeout    time.Duration `env:"B3SCALE_HTTP_REQUEST_TIMEOUT" envDefault:"60s" min:"1s" max:"1h" help:"how long one request may take, calls to nodes included"`
+	ReadHeaderTimeout time.Duration `env:"B3SCALE_HTTP_READ_HEADER_TIMEOUT" envDefault:"5s" min:"1s" max:"1h" help:"how long a client may take to send a request's header"`
+	WriteTimeout      time.Duration `env:"B3SCALE_HTTP_WRITE_TIMEOUT" envDefault:"60s" min:"1s" max:"1h" help:"how long reading a request's body and answering may take"`
+	IdleTimeout       time.Duration `env:"B3SCALE_HTTP_IDLE_TIMEOUT" envDefault:"120s" min:"1s" max:"1h" help:"how long an unused connection is kept open"`
+
+	MaxBody             Bytes    `env:"B3SCALE_MAX_BODY" envDefault:"1M" min:"1K" max:"1024M" help:"the largest request body"`
+	MaxPresentationBody Bytes    `env:"B3SCALE_MAX_PRESENTATION_BODY" envDefault:"64M" min:"1K" max:"1024M" help:"the largest request body that carries presentations"`
+	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters and single slashes" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
+	ReverseProxyMode    bool     `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" help:"not supported, only accepted: people are always sent to the node itself"`
+
+	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"4s" help:"how often each backend is asked whether it answers"`
+	LostAfter     time.Duration `env:"B3SCALE_LOST_AFTER" envDefault:"90s" min:"300ms" max:"24h" help:"how long a backend must be silent before its meetings are placed elsewhere; at least three probe intervals"`
+	Observe       bool          `env:"B3SCALE_OBSERVE" envDefault:"false" help:"only look: create, end and move nothing on any node"`
+	NodeCAFile    string        `env:"B3SCALE_NODE_CA_FILE" accepts:"a readable PEM file with certificates" help:"certificate authorities to trust for nodes, besides those of the system"`
+
+	MeetingSize     int           `env:"B3SCALE_MEETING_SIZE" envDefault:"15" min:"0" max:"500" help:"how many people a new meeting is expected to have when it does not say so"`
+	MeetingSizeHold time.Duration `env:"B3SCALE_MEETING_SIZE_HOLD" envDefault:"10m" min:"0s" max:"24h" help:"how long the expected people of a new meeting count as load"`
+	MeetingSizeFade time.Duration `env:"B3SCALE_MEETING_SIZE_FADE" envDefault:"20m" min:"0s" max:"24h" help:"how long it then takes until they count nothing and only people present do"`
+
+	EnvFiles []string            // files that were read because B3SCALE_DB_URL was empty, for the start-up log
+	NodeCAs  []*x509.Certificate // what NodeCAFile holds
+}
+
+// Options replaces what Load takes from the machine. The zero value is right
+// for production.
+type Options struct {
+	ReadFile func(name string) ([]byte, error) // os.ReadFile when nil
+}
+
+// Load reads the settings from environ, whose lines look as os.Environ gives
+// them. The warnings are for the log and never stop a start. The error is an
+// *Error with one line for every problem; the Config then only tells EnvFiles.
+func Load(environ []string, opts Options) (Config, []string, error) {
+	if opts.ReadFile == nil {
+		opts.ReadFile = os.ReadFile
+	}
+	l := &loader{
+		readFile: opts.ReadFile,
+		values:   make(map[string]value),
+		refused:  make(map[string]bool),
+	}
+	l.readEnviron(environ)
+	l.readEnvFiles()
+	l.readSecretFiles()
+	l.warnOfUnused()
+
+	var cfg Config
+	l.parse(&cfg)
+	l.check(&cfg)
+	if len(l.problems) > 0 {
+		return Config{EnvFiles: l.files}, l.warnings, &Error{lines: l.problems}
+	}
+	cfg.EnvFiles = l.files
+	return cfg, l.warnings, nil
+}
+
+// NodeRoots gives the authorities that certificates of nodes are checked
+// against: nil for those of the system, else these and the ones of NodeCAs.
+func (c *Config) NodeRoots() *x509.CertPool {
+	if len(c.NodeCAs) == 0 {
+		return nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a container without system authorities
+	}
+	for _, ca := range c.NodeCAs {
+		roots.AddCert(ca)
+	}
+	return roots
+}

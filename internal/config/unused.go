@@ -1,0 +1,146 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// unusedVariable is known but has no effect in this version.
+type unusedVariable struct {
+	name   string
+	why    string
+	secret bool
+}
+
+// later are settings of features that are still to come. Somebody who sets one
+// expects something of it and must hear that it does not happen.
+var later = []unusedVariable{
+	{"B3SCALE_API_JWT_SECRET", "does not use it yet: it has no REST API", true},
+	{"B3SCALE_API_URL", "does not use it yet: it rewrites no callbacks and protects no recordings", false},
+	{"B3SCALE_CALLBACK_ALLOW", "does not use it yet: it sends no callbacks", false},
+	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
+	{"B3SCALE_DB_LISTEN_URL", "does not use it yet: it has no PostgreSQL store", true},
+	{"B3SCALE_DB_POOL_SIZE", "does not use it yet: it has no PostgreSQL store", false},
+	{"B3SCALE_METRICS_LISTEN", "does not use it yet: it has no listener for metrics", false},
+	{"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY", "does not use it yet: it keeps no recordings", false},
+	{"B3SCALE_RECORDINGS_INBOX_PATH", "does not use it yet: it keeps no recordings", false},
+	{"B3SCALE_RECORDINGS_PLAYBACK_HOST", "does not use it yet: it keeps no recordings", false},
+	{"B3SCALE_RECORDINGS_PUBLISHED_PATH", "does not use it yet: it keeps no recordings", false},
+	{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH", "does not use it yet: it keeps no recordings", false},
+}
+
+// elsewhere are settings of other programs that often share an env file.
+var elsewhere = []string{
+	"B3SCALE_ACCESS_TOKEN", "B3SCALE_ACCESS_TOKEN_FILE",
+	"B3SCALE_API_ACCESS_TOKEN", "B3SCALE_API_ACCESS_TOKEN_FILE",
+	"B3SCALE_LOAD_FACTOR",
+	"B3SCALE_TEST_DB_URL",
+}
+
+// serviceLink matches what Kubernetes and Docker put into every container when
+// a service is called b3scale: B3SCALE_SERVICE_HOST, B3SCALE_PORT_80_TCP_ADDR
+// and B3SCALE_PORT=tcp://….
+var serviceLink = regexp.MustCompile(`^B3SCALE_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?=|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?=|PORT=\w+://)`)
+
+// warnOfUnused warns of every variable that is set in vain.
+func (l *loader) warnOfUnused() {
+	known := knownNames()
+	for _, name := range slices.Sorted(maps.Keys(l.values)) {
+		if slices.Contains(elsewhere, name) || serviceLink.MatchString(name+"="+l.values[name].text) || !variableName.MatchString(name) {
+			continue
+		}
+		if i := slices.IndexFunc(later, func(u unusedVariable) bool {
+			return u.name == name || u.secret && u.name+fileSuffix == name
+		}); i >= 0 {
+			l.warn("%s is set, but this version %s", name, later[i].why)
+			continue
+		}
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := nearest(name, known); near != "" {
+			l.warn("%s is not a setting; did you mean %s?", name, near)
+		} else {
+			l.warn("%s is not a setting; b3scaled --help lists all of them", name)
+		}
+	}
+}
+
+// knownNames lists every name that means something here or will.
+func knownNames() []string {
+	var names []string
+	for _, v := range Variables() {
+		names = append(names, v.Name)
+	}
+	for _, u := range later {
+		names = append(names, u.name)
+	}
+	for _, name := range secretNames() {
+		names = append(names, name+fileSuffix)
+	}
+	return names
+}
+
+// secretNames lists the variables whose value is never shown.
+func secretNames() []string {
+	var names []string
+	for _, v := range Variables() {
+		if v.Secret {
+			names = append(names, v.Name)
+		}
+	}
+	for _, u := range later {
+		if u.secret {
+			names = append(names, u.name)
+		}
+	}
+	return names
+}
+
+func isSecret(name string) bool { return slices.Contains(secretNames(), name) }
+
+func isSecretFile(name string) bool {
+	secret, found := strings.CutSuffix(name, fileSuffix)
+	return found && isSecret(secret)
+}
+
+// nearest finds the known name that was probably meant, or "".
+func nearest(name string, known []string) string {
+	name = strings.TrimPrefix(name, prefix)
+	best, fewest := "", 4 // more than three slips are another word
+	for _, candidate := range known {
+		short := strings.TrimPrefix(candidate, prefix)
+		slips := distance(name, short)
+		if strings.HasPrefix(short, name+"_") || strings.HasSuffix(short, "_"+name) {
+			slips = min(slips, 2) // a word was left out
+		}
+		if slips < fewest && slips*2 < len(name) {
+			best, fewest = candidate, slips
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance: how many letters to insert, delete or
+// replace to turn a into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,153 @@
+package demo
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/bbb/bbbtest"
+	"b3scale/internal/app"
+	"b3scale/internal/config"
+)
+
+// What the demo shows. The secret is no secret: it lives as long as the demo.
+const (
+	frontendKey    = "demo"
+	frontendSecret = "demo-secret"
+	nodes          = 3
+)
+
+// Main is the command b3scale-demo. It returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("b3scale-demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	once := flags.Bool("once", false, "drive create, join, getMeetings and end through HTTP, print what happened, exit")
+	listen := flags.String("listen", "127.0.0.1:42353", "address of b3scaled; a free port is taken if it is in use")
+	verbose := flags.Bool("v", false, "show the log of b3scaled")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.DiscardHandler)
+	if *verbose {
+		log = slog.New(slog.NewTextHandler(stderr, nil))
+	}
+	if *once {
+		*listen = "127.0.0.1:0"
+	}
+	if err := run(ctx, *once, *listen, log, stdout); err != nil {
+		_, _ = fmt.Fprintln(stderr, "b3scale-demo:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "b3scale-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	var backends []b3scale.Backend
+	for i := range nodes {
+		node := bbbtest.New(bbbtest.Options{Name: fmt.Sprintf("bbb%d", i+1), Secret: b3scale.NewID()})
+		if err := node.Listen("127.0.0.1:0"); err != nil {
+			return err
+		}
+		defer node.Close()
+		backends = append(backends, b3scale.Backend{
+			Host: node.BaseURL(), Secret: b3scale.Secret(node.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1,
+		})
+	}
+	a, err := start(ctx, filepath.Join(dir, "b3scale.db"), listen, backends, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopErr := a.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	frontend := bbb.Node{BaseURL: a.URL() + "/bbb/" + frontendKey + "/bigbluebutton/api/", Secret: frontendSecret}
+	if once {
+		return drive(ctx, frontend, a.URL(), backends, stdout)
+	}
+	invite(stdout, frontend, a.URL(), backends)
+	<-ctx.Done()
+	_, _ = fmt.Fprintln(stdout, "\nStopping.")
+	return nil
+}
+
+// start runs b3scaled on a fresh database.
+func start(ctx context.Context, database, listen string, backends []b3scale.Backend, log *slog.Logger) (*app.App, error) {
+	if conn, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen); err == nil {
+		_ = conn.Close()
+	} else {
+		listen = "127.0.0.1:0" // the usual port is in use, perhaps by another demo
+	}
+	cfg, _, err := config.Load([]string{"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_LISTEN_HTTP=" + listen}, config.Options{})
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.New(ctx, cfg, log, app.Options{})
+	if err != nil {
+		return nil, err
+	}
+	frontend := b3scale.Frontend{Key: frontendKey, Secret: frontendSecret, Active: true}
+	if err := a.Seed(ctx, []b3scale.Frontend{frontend}, backends); err != nil {
+		_ = a.Stop()
+		return nil, err
+	}
+	if err := a.Start(ctx); err != nil {
+		_ = a.Stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+// invite prints what a newcomer needs to look around.
+func invite(out io.Writer, frontend bbb.Node, url string, backends []b3scale.Backend) {
+	const create = "name=Physics+101&meetingID=physics-101"
+	_, _ = fmt.Fprintf(out, `b3scale is running with %d simulated BigBlueButton servers.
+
+  Gateway URL  %s
+  Secret       %s
+  Health       %s/readyz
+
+Open these in a browser, in this order. b3scale places the meeting on one of
+the servers; every join then lands on the same one.
+
+  1. create    %s
+
+  2. join as   %s
+     Ada
+
+  3. join as   %s
+     Bob
+
+  4. list      %s
+
+  5. end       %s
+
+The servers:
+`, len(backends), frontend.BaseURL, frontend.Secret, url,
+		frontend.URL("create", create),
+		frontend.URL("join", "fullName=Ada&meetingID=physics-101&role=MODERATOR"),
+		frontend.URL("join", "fullName=Bob&meetingID=physics-101&role=VIEWER"),
+		frontend.URL("getMeetings", ""),
+		frontend.URL("end", "meetingID=physics-101"))
+	for _, b := range backends {
+		_, _ = fmt.Fprintf(out, "  %s\n", b.Host)
+	}
+	_, _ = fmt.Fprintln(out, "\nCtrl-C stops everything.")
+}

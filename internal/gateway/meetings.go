@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/internal/cluster"
+)
+
+func (g *Gateway) create(w http.ResponseWriter, req *request) {
+	node, err := g.cluster.Create(req.http.Context(), cluster.CreateRequest{
+		Frontend:  req.frontend,
+		MeetingID: req.key.MeetingID,
+		Params:    req.rewritten(createRewrites),
+		Form:      req.form && req.body == nil,
+		Body:      req.body,
+	})
+	g.pass(w, req, node, err)
+}
+
+func (g *Gateway) isMeetingRunning(w http.ResponseWriter, req *request) {
+	answer(w, bbb.RunningAnswer(g.cluster.Running(req.key)))
+}
+
+func (g *Gateway) end(w http.ResponseWriter, req *request) {
+	node, err := g.cluster.End(req.http.Context(), req.key, req.rewritten(meetingRewrites))
+	g.pass(w, req, node, err)
+}
+
+func (g *Gateway) getMeetingInfo(w http.ResponseWriter, req *request) {
+	node, err := g.cluster.Forward(req.http.Context(), req.key, bbb.Call{Name: req.Call, Params: req.rewritten(meetingRewrites)})
+	g.pass(w, req, node, err)
+}
+
+// forward sends a call about a meeting to its backend as it is.
+func (g *Gateway) forward(w http.ResponseWriter, req *request) {
+	node, err := g.cluster.Forward(req.http.Context(), req.key, bbb.Call{
+		Name: req.Call, Params: req.rewritten(meetingRewrites), Form: req.form && req.body == nil, Body: req.body,
+	})
+	g.pass(w, req, node, err)
+}
+
+// getMeetings is answered from memory, piece by piece: a long list is never
+// copied.
+func (g *Gateway) getMeetings(w http.ResponseWriter, req *request) {
+	views := g.cluster.Meetings(req.frontend.ID)
+	if len(views) == 0 {
+		answer(w, bbb.NoMeetingsAnswer())
+		return
+	}
+	const head, tail = "<response>\n<returncode>SUCCESS</returncode>\n<meetings>\n", "</meetings>\n</response>"
+	size := len(head) + len(tail)
+	for _, v := range views {
+		size += v.Size
+	}
+	xmlHeader(w)
+	w.Header().Set("Content-Length", strconv.Itoa(size))
+	if _, err := w.Write([]byte(head)); err != nil {
+		return // the client is gone
+	}
+	for _, v := range views {
+		for _, part := range v.Parts {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	}
+	_, _ = w.Write([]byte(tail))
+}
+
+// pass gives the node's answer, or the error, to an API client.
+func (g *Gateway) pass(w http.ResponseWriter, req *request, node *bbb.Answer, err error) {
+	if err != nil {
+		g.logFailure(req, err)
+		failErr(w, err)
+		return
+	}
+	answer(w, req.ownIDs(node))
+}
+
+// logFailure logs what an operator may want to act on.
+func (g *Gateway) logFailure(req *request, err error) {
+	switch b3scale.CodeOf(err) {
+	case b3scale.NotFound, b3scale.NotYet, b3scale.InvalidArgument:
+		return
+	}
+	g.log.WarnContext(req.http.Context(), "call failed", "call", req.Call, "frontend", req.frontend.Key, "meeting", req.key, "error", err)
+}

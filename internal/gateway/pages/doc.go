@@ -1,0 +1,7 @@
+// Package pages renders what people see when they cannot be sent to their
+// meeting at once: please wait, we gave up, no such meeting, not now, broken
+// link.
+//
+// The pages run no script and load nothing. Their texts are in texts/, one
+// file per language: to add a language, add a file.
+package pages

@@ -1,0 +1,79 @@
+package routing
+
+import (
+	"sync/atomic"
+	"time"
+
+	"b3scale"
+)
+
+// probeFresh is how long a good probe speaks for a backend, and storedFresh
+// how long a stored one does before this instance has made its own.
+const (
+	probeFresh  = 5 * time.Second
+	storedFresh = 60 * time.Second
+)
+
+// Backend is a backend as configured, with what this instance observes of it.
+// The configuration is a snapshot; the observations go on when it is replaced.
+type Backend struct {
+	b3scale.Backend
+	*Observed
+}
+
+// Observed holds what this instance sees of one backend. It is updated
+// without locks.
+type Observed struct {
+	probeOKAt atomic.Int64 // microseconds; by our own probes, or as stored before the first of them
+	probed    atomic.Bool  // a probe of our own has finished
+	reachable atomic.Bool  // the last one brought an answer
+
+	weight   atomic.Int64 // thousandths of a person, see load.go
+	reserved atomic.Int64 // the same, of claims on their way
+	meetings atomic.Int64
+	people   atomic.Int64
+	foreign  atomic.Int64 // people in rooms that are not ours
+}
+
+// Probed notes the outcome of one of our own probes.
+func (o *Observed) Probed(ok bool, now time.Time) {
+	if ok {
+		o.probeOKAt.Store(now.UnixMicro())
+	}
+	o.reachable.Store(ok)
+	o.probed.Store(true)
+}
+
+// Restore notes a good probe that the store remembers from before the start.
+func (o *Observed) Restore(at b3scale.Micros) {
+	if !o.probed.Load() {
+		o.probeOKAt.Store(int64(at))
+	}
+}
+
+// WasProbed reports whether a probe of our own has finished.
+func (o *Observed) WasProbed() bool { return o.probed.Load() }
+
+// Reachable reports whether our last probe brought an answer.
+func (o *Observed) Reachable() bool { return o.reachable.Load() }
+
+// Healthy reports whether the backend may be trusted with a new meeting.
+func (o *Observed) Healthy(now time.Time) bool {
+	fresh := probeFresh
+	if !o.probed.Load() {
+		fresh = storedFresh
+	}
+	return now.Sub(time.UnixMicro(o.probeOKAt.Load())) <= fresh
+}
+
+// SetForeign notes how many people are in rooms on it that are not ours.
+func (o *Observed) SetForeign(people int) { o.foreign.Store(int64(people)) }
+
+// Meetings is the number of our meetings on it, breakout rooms included.
+func (o *Observed) Meetings() int { return int(o.meetings.Load()) }
+
+// People is the number of people in them.
+func (o *Observed) People() int { return int(o.people.Load()) }
+
+// LastReached is when the backend last answered a probe.
+func (o *Observed) LastReached() b3scale.Micros { return b3scale.Micros(o.probeOKAt.Load()) }

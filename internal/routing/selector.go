@@ -1,0 +1,113 @@
+package routing
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"b3scale"
+)
+
+// Among many backends that are nearly equal the lower of two random ones is
+// taken, so that instances which do not yet know of each other's claims do not
+// all choose the same.
+const (
+	nearlyEqual = 1.10
+	many        = 8
+)
+
+// Wanted says what a new meeting needs.
+type Wanted struct {
+	Tags   b3scale.Tags    // the backend must carry them all
+	Except map[string]bool // ids of backends that failed in this request
+	Size   int             // expected people, reserved until Release
+}
+
+// Choice is a backend for a new meeting. The load of the meeting counts there
+// until Release, which comes when the claim is in the table or has failed.
+type Choice struct {
+	*Backend
+	reserved int64
+}
+
+// Release ends the reservation.
+func (c Choice) Release() { c.Backend.reserved.Add(-c.reserved) }
+
+// Select chooses the backend for a new meeting. When none may take it the
+// error is NoBackend and its cause counts what ruled them out.
+func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
+	type candidate struct {
+		backend *Backend
+		score   float64
+	}
+	var (
+		candidates []candidate
+		out        ruledOut
+		lowest     float64
+	)
+	for _, b := range t.Backends() {
+		if !out.passes(b, want, now) {
+			continue
+		}
+		c := candidate{b, b.Score()}
+		if len(candidates) == 0 || c.score < lowest {
+			lowest = c.score
+		}
+		candidates = append(candidates, c)
+	}
+	if len(candidates) == 0 {
+		return Choice{}, b3scale.Errorf(b3scale.NoBackend, "no free backend available for meeting").Because(out)
+	}
+	near, best := candidates[:0], candidates[:0:0]
+	for _, c := range candidates {
+		if c.score == lowest {
+			best = append(best, c)
+		}
+		if c.score <= lowest*nearlyEqual {
+			near = append(near, c)
+		}
+	}
+	chosen := best[rand.IntN(len(best))] //nolint:gosec // spreading needs no secrecy
+	if len(near) > many {
+		a, b := near[rand.IntN(len(near))], near[rand.IntN(len(near))] //nolint:gosec // as above
+		if chosen = a; b.score < a.score {
+			chosen = b
+		}
+	}
+	choice := Choice{chosen.backend, int64(want.Size) * thousand}
+	chosen.backend.reserved.Add(choice.reserved)
+	return choice, nil
+}
+
+// ruledOut counts why backends were no candidates. It is the cause of the
+// error when none remains, for the log.
+type ruledOut struct {
+	total, state, lost, silent, tags, full, failed int
+}
+
+func (o *ruledOut) passes(b *Backend, want Wanted, now time.Time) bool {
+	o.total++
+	switch s := b.Settings; {
+	case b.AdminState != b3scale.AdminReady:
+		o.state++
+	case b.Lost:
+		o.lost++
+	case want.Except[b.ID]:
+		o.failed++
+	case !b.Settings.Tags.Covers(want.Tags):
+		o.tags++
+	case s.MaxMeetings > 0 && b.Meetings() >= s.MaxMeetings, s.MaxAttendees > 0 && b.People() >= s.MaxAttendees:
+		o.full++
+	case !b.Healthy(now):
+		o.silent++
+	default:
+		return true
+	}
+	return false
+}
+
+// Error tells which filter emptied the list.
+func (o ruledOut) Error() string {
+	return fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags, %d full, %d do not answer",
+		o.total, o.state, o.lost, o.failed, o.tags, o.full, o.silent)
+}

@@ -1,0 +1,302 @@
+package routing
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"b3scale"
+)
+
+const shardCount = 256
+
+// tombstone is how long an ended meeting is remembered, so that a fact that
+// was on its way when it ended cannot bring it back.
+const tombstone = time.Minute
+
+// Table is the routing table of one instance. All methods may be called at
+// the same time. Frontends and backends are copied on change and read without
+// locks; meetings lie in shards, so that a look-up costs the same with a
+// hundred of them and with a hundred thousand.
+type Table struct {
+	load      LoadOptions
+	seed      maphash.Seed
+	config    atomic.Pointer[config]
+	configMu  sync.Mutex // one writer of config at a time
+	shards    [shardCount]shard
+	frontends rosters
+	backends  rosters
+}
+
+type config struct {
+	frontends    map[string]*b3scale.Frontend // by key
+	frontendByID map[string]*b3scale.Frontend
+	backends     []*Backend
+	backendByID  map[string]*Backend
+}
+
+type shard struct {
+	mu      sync.RWMutex
+	rooms   map[b3scale.MeetingKey]*Room
+	waiting map[b3scale.MeetingKey]chan struct{}
+}
+
+// NewTable makes an empty table.
+func NewTable(load LoadOptions) *Table {
+	t := &Table{load: load, seed: maphash.MakeSeed()}
+	t.config.Store(&config{})
+	for i := range t.shards {
+		t.shards[i].rooms = map[b3scale.MeetingKey]*Room{}
+		t.shards[i].waiting = map[b3scale.MeetingKey]chan struct{}{}
+	}
+	return t
+}
+
+// Load tells how meetings are weighed.
+func (t *Table) Load() LoadOptions { return t.load }
+
+// SetConfig replaces all frontends and backends. What was observed of a
+// backend stays with its id.
+func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backend) {
+	t.configMu.Lock()
+	defer t.configMu.Unlock()
+	old := t.config.Load()
+	c := &config{
+		frontends:    make(map[string]*b3scale.Frontend, len(frontends)),
+		frontendByID: make(map[string]*b3scale.Frontend, len(frontends)),
+		backendByID:  make(map[string]*Backend, len(backends)),
+	}
+	for i := range frontends {
+		c.frontends[frontends[i].Key] = &frontends[i]
+		c.frontendByID[frontends[i].ID] = &frontends[i]
+	}
+	for i := range backends {
+		c.add(backends[i], old)
+	}
+	t.config.Store(c)
+}
+
+// SetBackend replaces or adds one backend.
+func (t *Table) SetBackend(b b3scale.Backend) {
+	t.configMu.Lock()
+	defer t.configMu.Unlock()
+	old := t.config.Load()
+	c := &config{frontends: old.frontends, frontendByID: old.frontendByID, backendByID: map[string]*Backend{}}
+	known := false
+	for _, o := range old.backends {
+		if o.ID == b.ID {
+			known = true
+			c.add(b, old)
+		} else {
+			c.add(o.Backend, old)
+		}
+	}
+	if !known {
+		c.add(b, old)
+	}
+	t.config.Store(c)
+}
+
+func (c *config) add(b b3scale.Backend, old *config) {
+	backend := &Backend{Backend: b}
+	if before := old.backendByID[b.ID]; before != nil {
+		backend.Observed = before.Observed
+	} else {
+		backend.Observed = &Observed{}
+	}
+	c.backends = append(c.backends, backend)
+	c.backendByID[b.ID] = backend
+}
+
+// Frontend finds a frontend by its key; nil when there is none.
+func (t *Table) Frontend(key string) *b3scale.Frontend { return t.config.Load().frontends[key] }
+
+// FrontendByID finds a frontend by its id; nil when there is none.
+func (t *Table) FrontendByID(id string) *b3scale.Frontend { return t.config.Load().frontendByID[id] }
+
+// Backend finds a backend; nil when there is none.
+func (t *Table) Backend(id string) *Backend { return t.config.Load().backendByID[id] }
+
+// Backends are all backends. The slice is shared: do not change it.
+func (t *Table) Backends() []*Backend { return t.config.Load().backends }
+
+// Meeting finds a live meeting; nil when there is none.
+func (t *Table) Meeting(key b3scale.MeetingKey) *Room {
+	s := t.shard(key)
+	s.mu.RLock()
+	r := s.rooms[key]
+	s.mu.RUnlock()
+	if r == nil || !r.Live() {
+		return nil
+	}
+	return r
+}
+
+// Changed returns a channel that is closed at the next change of the meeting.
+// Take it before looking the meeting up, or a change in between is missed.
+func (t *Table) Changed(key b3scale.MeetingKey) <-chan struct{} {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.waiting[key]
+	if ch == nil {
+		ch = make(chan struct{})
+		s.waiting[key] = ch
+	}
+	return ch
+}
+
+// MeetingsOf are the live meetings of a frontend, breakout rooms included, in
+// an order that stays the same while nothing changes.
+func (t *Table) MeetingsOf(frontendID string) []*Room { return t.frontends.of(frontendID) }
+
+// MeetingsOn are the live meetings on a backend, breakout rooms included.
+func (t *Table) MeetingsOn(backendID string) []*Room { return t.backends.of(backendID) }
+
+// Apply takes in a row. An older version than the known one changes nothing.
+// What was seen of the room stays while it is the same room.
+func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
+	s := t.shard(m.Key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.rooms[m.Key]
+	if old != nil && !old.Breakout && (old.Version > m.Version || old.Version == m.Version && !old.Live()) {
+		return
+	}
+	r := &Room{Meeting: m}
+	if old != nil && old.InternalID == m.InternalID && m.InternalID != "" {
+		r.Facts = old.Facts
+		if r.Info == nil {
+			r.Info = old.Info
+		}
+	}
+	if !m.Live() {
+		r = &Room{Meeting: b3scale.Meeting{Key: m.Key, State: b3scale.MeetingEnded, Version: m.Version, EndedAt: b3scale.MicrosOf(now)}}
+	}
+	t.put(s, old, r, now)
+}
+
+// End forgets exactly the row that was seen; another generation or another
+// room of it stays.
+func (t *Table) End(seen b3scale.Meeting, now time.Time) {
+	s := t.shard(seen.Key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.rooms[seen.Key]
+	if old != nil && (old.Generation > seen.Generation || old.Generation == seen.Generation && old.Version > seen.Version && old.InternalID != seen.InternalID) {
+		return
+	}
+	version := seen.Version
+	if old != nil {
+		version = max(version, old.Version)
+	}
+	t.put(s, old, &Room{Meeting: b3scale.Meeting{Key: seen.Key, State: b3scale.MeetingEnded, Version: version, EndedAt: b3scale.MicrosOf(now)}}, now)
+}
+
+// Observe takes in what a node said of a room. It is dropped when another room
+// is there by now. info replaces the stored XML unless it is nil.
+func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, info []byte, now time.Time) {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.rooms[key]
+	if old == nil || !old.Live() || old.InternalID != internalID {
+		return
+	}
+	r := &Room{Meeting: old.Meeting, Facts: facts, Breakout: old.Breakout, NodeID: old.NodeID}
+	if info != nil {
+		r.Info = info
+	}
+	t.put(s, old, r, now)
+}
+
+// SetBreakouts replaces the breakout rooms that are known on a backend.
+func (t *Table) SetBreakouts(backendID string, rooms []*Room, now time.Time) {
+	present := make(map[b3scale.MeetingKey]bool, len(rooms))
+	for _, r := range rooms {
+		present[r.Key] = true
+		t.AddBreakout(r, now)
+	}
+	for _, r := range t.MeetingsOn(backendID) {
+		if !r.Breakout || present[r.Key] {
+			continue
+		}
+		s := t.shard(r.Key)
+		s.mu.Lock()
+		if s.rooms[r.Key] == r {
+			t.take(r)
+			delete(s.rooms, r.Key)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// AddBreakout takes in one breakout room, unless a meeting has its key.
+func (t *Table) AddBreakout(r *Room, now time.Time) {
+	s := t.shard(r.Key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.rooms[r.Key]; old == nil || old.Breakout || !old.Live() {
+		r.Breakout = true
+		r.State = b3scale.MeetingActive
+		t.put(s, old, r, now)
+	}
+}
+
+// Age lets expected sizes fade and forgets what ended a while ago. Call it
+// every few seconds.
+func (t *Table) Age(now time.Time) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for key, r := range s.rooms {
+			if !r.Live() {
+				if now.Sub(r.EndedAt.Time()) > tombstone {
+					delete(s.rooms, key)
+				}
+				continue
+			}
+			if w := t.load.weigh(r, now); w != r.weight {
+				if b := t.Backend(r.BackendID); b != nil {
+					b.weight.Add(w - r.weight)
+				}
+				r.weight = w // guarded by the shard's lock
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// put replaces old by r everywhere and wakes who waits. The shard is locked.
+func (t *Table) put(s *shard, old, r *Room, now time.Time) {
+	if old != nil && old.Live() {
+		t.take(old)
+	}
+	s.rooms[r.Key] = r
+	if r.Live() {
+		r.weight = t.load.weigh(r, now)
+		if b := t.Backend(r.BackendID); b != nil {
+			b.count(r, 1)
+		}
+		t.frontends.put(r.Key.FrontendID, r)
+		t.backends.put(r.BackendID, r)
+	}
+	if ch := s.waiting[r.Key]; ch != nil {
+		close(ch)
+		delete(s.waiting, r.Key)
+	}
+}
+
+// take removes a live room from the load and the rosters. The shard is locked.
+func (t *Table) take(r *Room) {
+	if b := t.Backend(r.BackendID); b != nil {
+		b.count(r, -1)
+	}
+	t.frontends.take(r.Key.FrontendID, r)
+	t.backends.take(r.BackendID, r)
+}
+
+func (t *Table) shard(key b3scale.MeetingKey) *shard {
+	return &t.shards[maphash.Comparable(t.seed, key)%shardCount]
+}

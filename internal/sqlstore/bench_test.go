@@ -1,0 +1,141 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"b3scale"
+)
+
+// benchInfo is as long as what a node says of an idle meeting.
+var benchInfo = bytes.Repeat([]byte("<meta>value</meta>"), 72)
+
+type benchCluster struct {
+	store    *Store
+	frontend string
+	backends []string
+	next     atomic.Int64
+}
+
+func newBenchCluster(b *testing.B) *benchCluster {
+	b.Helper()
+	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "bench.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	c := &benchCluster{store: s}
+	f, err := s.SaveFrontend(b.Context(), b3scale.Frontend{Key: "bench", Active: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.frontend = f.ID
+	for i := range 10 {
+		be, err := s.SaveBackend(b.Context(), b3scale.Backend{Host: fmt.Sprint("https://bbb", i, "/"), AdminState: b3scale.AdminReady})
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.backends = append(c.backends, be.ID)
+	}
+	return c
+}
+
+// place claims and confirms a new meeting.
+func (c *benchCluster) place(ctx context.Context) (b3scale.MeetingKey, error) {
+	n := c.next.Add(1)
+	key := b3scale.MeetingKey{FrontendID: c.frontend, MeetingID: fmt.Sprintf("%x-meeting-of-a-usual-length", uint64(n)*0x9e3779b97f4a7c15)}
+	m, _, err := c.store.ClaimMeeting(ctx, b3scale.Claim{Key: key, BackendID: c.backends[int(n)%len(c.backends)],
+		AttendeePW: "attendee-pw", ModeratorPW: "moderator-pw", Size: 15})
+	if err != nil {
+		return key, err
+	}
+	_, ok, err := c.store.ConfirmMeeting(ctx, key, m.Generation, b3scale.Incarnation{
+		InternalID: fmt.Sprintf("%040x-1700000000000", n), CreateTime: 1700000000000,
+		AttendeePW: "attendee-pw", ModeratorPW: "moderator-pw", Info: benchInfo})
+	if err == nil && !ok {
+		err = fmt.Errorf("%s was not confirmed", key)
+	}
+	return key, err
+}
+
+func BenchmarkClaimConfirm(b *testing.B) {
+	b.Run("serial", func(b *testing.B) {
+		c := newBenchCluster(b)
+		for b.Loop() {
+			if _, err := c.place(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("64callers", func(b *testing.B) {
+		c := newBenchCluster(b)
+		ctx := b.Context()
+		b.SetParallelism(32) // times GOMAXPROCS, 2 where the targets are measured
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := c.place(ctx); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pairs/s")
+	})
+}
+
+func BenchmarkMeetingRead(b *testing.B) {
+	c := newBenchCluster(b)
+	keys := c.fill(b, 10_000)
+	ctx := b.Context()
+	n := 0
+	for b.Loop() {
+		if _, err := c.store.Meeting(ctx, keys[n%len(keys)]); err != nil {
+			b.Fatal(err)
+		}
+		n += 7919
+	}
+}
+
+func BenchmarkLiveMeetings100k(b *testing.B) {
+	c := newBenchCluster(b)
+	const rows = 100_000
+	c.fill(b, rows)
+	for b.Loop() {
+		n := 0
+		if err := c.store.LiveMeetings(b.Context(), func(b3scale.Meeting) { n++ }); err != nil || n != rows {
+			b.Fatal(n, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "µs/row")
+}
+
+// fill places n meetings, many at a time.
+func (c *benchCluster) fill(b *testing.B, n int) []b3scale.MeetingKey {
+	b.Helper()
+	keys := make([]b3scale.MeetingKey, n)
+	errs := make(chan error, 64)
+	for w := range cap(errs) {
+		go func() {
+			var err error
+			for i := w; i < n && err == nil; i += cap(errs) {
+				keys[i], err = c.place(b.Context())
+			}
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,15 @@
+// Package sqlstore is the durable truth in SQL: it implements b3scale.Store.
+//
+// Each statement is one text for every database, with $1… as placeholders and
+// only TEXT, BIGINT, DOUBLE PRECISION and BOOLEAN as types. Where databases
+// differ, a text says {now}, {lock} or {share} and a dialect fills that in.
+// Beside the dialect there is a writer: SQLite commits whatever is waiting as
+// one transaction, so that many claims cost one fsync.
+//
+// Public methods open the transaction, unexported functions take it. Jobs of a
+// transaction may run more than once, so each begins by resetting what it
+// returns. Locks are taken in one order: meetings row, backends row, orphans.
+//
+// The statements are those of docs/consistency.md; package storetest is the
+// contract that they keep.
+package sqlstore

@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrate brings the schema up to this program's. With onlyCheck it changes
+// nothing and fails when there is something to do.
+func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder string, onlyCheck bool, log *slog.Logger) error {
+	files, err := fs.Sub(migrations, "migrations/"+folder)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(flavour, db, files,
+		goose.WithSlog(slog.New(quiet{log.Handler()})), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	newest := sources[len(sources)-1].Version
+	if onlyCheck {
+		pending, err := provider.HasPending(ctx)
+		if err != nil {
+			return fmt.Errorf("read the schema's version: %w", err)
+		}
+		if pending {
+			return fmt.Errorf("the schema is older than this program, which needs version %d: run its migrate command", newest)
+		}
+	} else {
+		done, err := provider.Up(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate the schema: %w", err)
+		}
+		for _, m := range done {
+			log.InfoContext(ctx, "schema migrated", "version", m.Source.Version, "duration", m.Duration)
+		}
+	}
+	found, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	// A newer program may keep facts that this one would silently drop.
+	if found > newest {
+		return fmt.Errorf("the schema has version %d, this program knows %d: a newer one has written it", found, newest)
+	}
+	return nil
+}
+
+// quiet keeps the migration library's remarks out of the log unless they are
+// warnings: what was done is logged here, in our words.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}

@@ -1,0 +1,153 @@
+package b3scale
+
+import (
+	"context"
+	"time"
+)
+
+// Store is the durable truth. Every method is one transaction. A fact that
+// comes too late changes nothing and is reported by false, never by an error.
+//
+// Errors carry a Code: NotFound, Conflict (a unique name is taken) or
+// Unavailable (the store does not answer).
+type Store interface {
+	Configs
+	Meetings
+	Orphans
+	NodeFacts
+	Leases
+
+	// Now is the store's clock. Compare stored times with nothing else.
+	Now(ctx context.Context) (Micros, error)
+	Close() error
+}
+
+// Configs holds what operators set.
+type Configs interface {
+	Frontends(ctx context.Context) ([]Frontend, error)
+	// SaveFrontend inserts f (empty ID) or overwrites its settings, and returns
+	// the row. A key that is taken is a Conflict.
+	SaveFrontend(ctx context.Context, f Frontend) (Frontend, error)
+
+	Backends(ctx context.Context) ([]Backend, error)
+	// SaveBackend inserts b (empty ID) or overwrites its settings: host,
+	// secrets, admin state, load factor, settings. Facts about the node (lost,
+	// listed) are never written by it. A host that is taken is a Conflict.
+	SaveBackend(ctx context.Context, b Backend) (Backend, error)
+}
+
+// Claim asks for a meeting to be placed on a candidate.
+type Claim struct {
+	Key         MeetingKey
+	BackendID   string // the candidate
+	AttendeePW  string // passwords of the new generation, sent with each of its creates
+	ModeratorPW string
+	Size        int // expected number of people
+	// Abandoned are generations that this request saw refused, or once
+	// unknown, while they were being created: they may move.
+	Abandoned []int64
+}
+
+// Meetings holds where each meeting lives.
+type Meetings interface {
+	// LiveMeetings calls yield for every row that is creating or active.
+	LiveMeetings(ctx context.Context, yield func(Meeting)) error
+	// Meeting reads one row, ended ones included. NotFound when there is none.
+	Meeting(ctx context.Context, key MeetingKey) (Meeting, error)
+	// ClaimMeeting decides who hosts the meeting. It returns the row that
+	// counts: a new generation on the candidate, or the one that lives
+	// elsewhere. fit is false, with no row, when the candidate may not take it
+	// (not ready, lost, or an orphan of the meeting is booked there).
+	ClaimMeeting(ctx context.Context, c Claim) (m Meeting, fit bool, err error)
+	// ConfirmMeeting stores the room of a claimed generation. It refuses
+	// another generation, an older room, and a room that ended or is being
+	// ended.
+	ConfirmMeeting(ctx context.Context, key MeetingKey, generation int64, room Incarnation) (Meeting, bool, error)
+	// EndMeeting ends exactly the row that was seen: its generation, state and
+	// internal id must still be the same.
+	EndMeeting(ctx context.Context, seen Meeting) (bool, error)
+	// RequestEnd notes that a tenant asked for the end of exactly this room.
+	RequestEnd(ctx context.Context, key MeetingKey, generation int64, internalID string) (Meeting, bool, error)
+	// AdoptMeeting inserts a room that has no row as active, unless a row
+	// exists or an orphan of it is booked on that backend.
+	AdoptMeeting(ctx context.Context, key MeetingKey, backendID string, room Incarnation, size int) (Meeting, bool, error)
+	// ActivateMeeting gives an ended row, unchanged since it was seen, a new
+	// generation for the room found on backendID, unless an orphan is booked
+	// there. A different old backend is booked as orphan.
+	ActivateMeeting(ctx context.Context, seen Meeting, backendID string, room Incarnation) (Meeting, bool, error)
+	// PurgeMeetings deletes rows that ended before the given time and have no
+	// orphans, and returns how many.
+	PurgeMeetings(ctx context.Context, before Micros) (int, error)
+}
+
+// Settlement is what SettleOrphan decided.
+type Settlement string
+
+// The settlements of an orphan whose room was found.
+const (
+	OrphanWaits     Settlement = "waits"      // a successor is being created: look again later
+	OrphanEnds      Settlement = "ends"       // end the room; its id is stored as ending
+	OrphanTakenBack Settlement = "taken_back" // the room is the meeting again, in a new generation
+	OrphanGone      Settlement = "gone"       // no orphan any more, or its room is the current one
+)
+
+// Alive is a row whose room was just seen alive on its backend.
+type Alive struct {
+	Generation int64
+	InternalID string
+}
+
+// Orphans holds rooms that may have outlived their place.
+type Orphans interface {
+	// BookOrphan books (key, backend) unless the meeting lives there now.
+	BookOrphan(ctx context.Context, key MeetingKey, backendID, internalID string) (bool, error)
+	Orphans(ctx context.Context, backendID string) ([]Orphan, error)
+	// LeaseOrphan reserves the sweeping of one orphan for d.
+	LeaseOrphan(ctx context.Context, key MeetingKey, backendID string, d time.Duration) (bool, error)
+	// SettleOrphan decides, under the meeting's lock, what becomes of the room
+	// found on backendID. elsewhere proves that the row's own room lives; nil
+	// when that was not seen.
+	SettleOrphan(ctx context.Context, key MeetingKey, backendID string, room Incarnation, elsewhere *Alive) (Settlement, Meeting, error)
+	// DeleteOrphans deletes those of keys that were booked on backendID before
+	// the given time: a list begun then did not show them.
+	DeleteOrphans(ctx context.Context, backendID string, keys []MeetingKey, before Micros) error
+}
+
+// Sighting is what a list said of one active meeting.
+type Sighting struct {
+	Key               MeetingKey
+	Generation        int64
+	InternalID        string
+	Info              []byte // nil: unchanged
+	Attendees         []Attendee
+	AttendeesReplaced bool // Attendees is the whole new set; otherwise they are unchanged
+}
+
+// NodeFacts holds what is observed on the nodes.
+type NodeFacts interface {
+	// MarkListed notes that a list begun at t0 was evaluated.
+	MarkListed(ctx context.Context, backendID string, t0 Micros) error
+	// SaveSightings stores what a list changed, fenced by generation and
+	// internal id.
+	SaveSightings(ctx context.Context, backendID string, seen []Sighting) error
+	// Attendees calls yield for every stored attendee of an active meeting.
+	Attendees(ctx context.Context, yield func(MeetingKey, Attendee)) error
+	// SaveProbes stores, for this instance, when each backend last answered a
+	// probe: now for the given ones.
+	SaveProbes(ctx context.Context, instance string, reached []string) error
+	// Probes tells when any instance last reached each backend.
+	Probes(ctx context.Context) (map[string]Micros, error)
+	// DeclareLost passes the verdict that a backend's meetings may be placed
+	// elsewhere; ClearLost takes it back. Both report whether they changed it.
+	DeclareLost(ctx context.Context, backendID string) (bool, error)
+	ClearLost(ctx context.Context, backendID string) (bool, error)
+}
+
+// Leases make one instance at a time responsible for a job.
+type Leases interface {
+	// AcquireLease takes or renews the named lease for holder, by the store's
+	// clock. False: somebody else has it.
+	AcquireLease(ctx context.Context, name, holder string, d time.Duration) (bool, error)
+	// ReleaseLease gives it up if holder has it.
+	ReleaseLease(ctx context.Context, name, holder string) error
+}
