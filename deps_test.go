@@ -38,19 +38,19 @@ var house = map[string][]string{
 	"internal/cluster": {".", "bbb", "internal/routing", "internal/recordings", "internal/callbacks"},
 
 	// Doors.
-	"internal/gateway":   {".", "bbb", "internal/cluster", "internal/auth", "internal/gateway/pages", "internal/web"},
-	"internal/adminapi":  {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
-	"internal/console":   {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
-	"internal/apiclient": {},
-	"internal/agent":     {"bbb", "internal/apiclient"},
-	"internal/ctl":       {"bbb", "internal/apiclient"},
+	"internal/gateway/pages": {},
+	"internal/gateway":       {".", "bbb", "internal/cluster", "internal/auth", "internal/gateway/pages", "internal/web"},
+	"internal/adminapi":      {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
+	"internal/console":       {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
+	"internal/apiclient":     {},
+	"internal/agent":         {"bbb", "internal/apiclient"},
+	"internal/ctl":           {"bbb", "internal/apiclient"},
 
 	// Small helpers.
-	"internal/auth":          {".", "internal/web"},
-	"internal/config":        {"."},
-	"internal/gateway/pages": {},
-	"internal/metrics":       {".", "internal/routing", "internal/cluster"},
-	"internal/web":           {"."},
+	"internal/auth":    {".", "internal/web"},
+	"internal/config":  {"."},
+	"internal/metrics": {".", "internal/routing", "internal/cluster"},
+	"internal/web":     {"."},
 
 	// The only room that sees all others. What only tests use stays out.
 	"internal/app": {
@@ -68,7 +68,8 @@ var house = map[string][]string{
 	"bbb/bbbtest":        {".", "bbb"},
 	"internal/storetest": {"."},
 	"cmd/bbbsim":         {"bbb/bbbtest", "internal/app"},
-	"cmd/b3scale-demo":   {".", "bbb", "bbb/bbbtest", "internal/app", "internal/config"},
+	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/app", "internal/config"},
+	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},
 	"bench": {
 		".", "bbb", "bbb/bbbtest", "internal/app", "internal/cluster", "internal/config",
 		"internal/gateway", "internal/routing", "internal/sqlstore", "internal/web",
@@ -79,7 +80,7 @@ var house = map[string][]string{
 var production = []string{"cmd/b3scaled", "cmd/b3scalectl", "cmd/b3scaleagent", "cmd/b3scalenoded"}
 
 // forTests lists the packages that no production command may reach.
-var forTests = []string{"bbb/bbbtest", "internal/storetest"}
+var forTests = []string{"bbb/bbbtest", "internal/demo", "internal/storetest"}
 
 func TestImportsGoDown(t *testing.T) {
 	t.Parallel()

@@ -70,7 +70,7 @@ type ClientOptions struct {
 // Client calls nodes over one shared transport: connections are kept alive,
 // proxies of the environment are not used, redirects are not followed.
 type Client struct {
-	http      *http.Client
+	transport http.RoundTripper // no http.Client: it reads the Location of redirects before it can be told not to
 	maxAnswer int64
 }
 
@@ -94,13 +94,7 @@ func NewClient(opts ClientOptions) *Client {
 			DisableCompression:  true,             // answers are edited as they come
 		}
 	}
-	return &Client{
-		http: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		maxAnswer: opts.MaxAnswer,
-	}
+	return &Client{transport: transport, maxAnswer: opts.MaxAnswer}
 }
 
 // Do sends one call and reads its answer, FAILED ones included. What brings no
@@ -111,13 +105,13 @@ func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) 
 		GotConn: func(httptrace.GotConnInfo) { connected = true },
 	})
 	fail := func(outcome Outcome, err error) (*Answer, error) {
-		return nil, &CallError{Call: call.Name, Outcome: outcome, Err: withoutURL(err)}
+		return nil, &CallError{Call: call.Name, Outcome: outcome, Err: withoutURL(err, connected)}
 	}
 	req, err := newRequest(ctx, node, call)
 	if err != nil {
 		return fail(Refused, err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		if connected {
 			return fail(Unknown, err)
@@ -147,7 +141,11 @@ func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) 
 }
 
 // CloseIdle closes the connections that are not in use.
-func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdle() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 func newRequest(ctx context.Context, node Node, call Call) (*http.Request, error) {
 	query := call.Params.Encode()
@@ -188,10 +186,14 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// withoutURL removes the signed address that net/http puts into its errors.
-func withoutURL(err error) error {
+// withoutURL removes the signed address that net/http puts into its errors,
+// and what it quotes of a broken answer: web servers echo addresses.
+func withoutURL(err error, connected bool) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
+	}
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes && connected {
+		return errors.New(text + "…")
 	}
 	return err
 }

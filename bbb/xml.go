@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,12 +23,13 @@ type Document struct {
 	nodes []node
 }
 
+// node has 32 bytes: lists have one for every 22 bytes or so.
 type node struct {
-	start, end     int // <name …>…</name>
-	inner, innerTo int // between the tags; both 0 for <name/>
-	name, nameTo   int
-	next           int // index of the next node that is not inside this one
-	parent         int
+	start, end     int32 // <name …>…</name>
+	inner, innerTo int32 // between the tags; both 0 for <name/>
+	name, nameTo   int32
+	next           int32 // index of the next node that is not inside this one
+	parent         int32
 }
 
 const maxDepth = 64
@@ -36,7 +38,7 @@ const maxDepth = 64
 // and no children.
 type Element struct {
 	doc *Document
-	i   int
+	i   int32
 }
 
 // errTruncated is what half an answer gives.
@@ -44,7 +46,10 @@ var errTruncated = errors.New("document ends too early")
 
 // ParseXML reads one document. raw is kept, not copied.
 func ParseXML(raw []byte) (*Document, error) {
-	d := &Document{raw: raw, nodes: make([]node, 0, 8+len(raw)/40)}
+	if len(raw) > math.MaxInt32 {
+		return nil, errors.New("document is too large")
+	}
+	d := &Document{raw: raw, nodes: make([]node, 0, 8+len(raw)/20)}
 	open, pos := -1, 0 // index of the innermost open element
 	depth := 0
 	for {
@@ -85,7 +90,7 @@ func ParseXML(raw []byte) (*Document, error) {
 				return nil, errors.New("end tag without its start")
 			}
 			n := &d.nodes[open]
-			to := pos + 2 + (n.nameTo - n.name)
+			to := pos + 2 + int(n.nameTo-n.name)
 			if to > len(raw) || !bytes.Equal(raw[pos+2:to], raw[n.name:n.nameTo]) {
 				return nil, fmt.Errorf("<%.40s> is not closed where it should be", raw[n.name:n.nameTo])
 			}
@@ -98,11 +103,11 @@ func ParseXML(raw []byte) (*Document, error) {
 			if raw[to] != '>' {
 				return nil, fmt.Errorf("</%.40s is not an end tag", raw[n.name:n.nameTo])
 			}
-			n.innerTo, n.end, n.next = pos, to+1, len(d.nodes)
-			open, pos = n.parent, to+1
+			n.innerTo, n.end, n.next = int32(pos), int32(to+1), int32(len(d.nodes))
+			open, pos = int(n.parent), to+1
 			depth--
 		default:
-			n := node{start: pos, parent: open, next: len(d.nodes) + 1}
+			n := node{start: int32(pos), parent: int32(open), next: int32(len(d.nodes) + 1)}
 			if open < 0 && len(d.nodes) > 0 {
 				return nil, errors.New("more than one document element")
 			}
@@ -113,13 +118,13 @@ func ParseXML(raw []byte) (*Document, error) {
 			d.nodes = append(d.nodes, n)
 			pos = to
 			if closed {
-				d.nodes[len(d.nodes)-1].end = to
+				d.nodes[len(d.nodes)-1].end = int32(to)
 				continue
 			}
 			if depth++; depth > maxDepth {
 				return nil, errors.New("elements are nested too deeply")
 			}
-			d.nodes[len(d.nodes)-1].inner = to
+			d.nodes[len(d.nodes)-1].inner = int32(to)
 			open = len(d.nodes) - 1
 		}
 	}
@@ -133,12 +138,11 @@ func ParseXML(raw []byte) (*Document, error) {
 // self-closing.
 func startTag(raw []byte, pos int, n *node) (to int, closed bool, err error) {
 	i := pos + 1
-	n.name = i
-	for i < len(raw) && isNameByte(raw[i], i == n.name) {
+	for i < len(raw) && isNameByte(raw[i], i == pos+1) {
 		i++
 	}
-	n.nameTo = i
-	if i == n.name {
+	n.name, n.nameTo = int32(pos+1), int32(i)
+	if i == pos+1 {
 		if i == len(raw) {
 			return 0, false, errTruncated
 		}
@@ -298,7 +302,7 @@ func (e Element) Text() string {
 			inner = inner[bytes.Index(inner[2:], []byte("?>"))+4:]
 		default: // an element: its text is its own
 			at := len(e.doc.raw[:e.node().innerTo]) - len(inner)
-			i, _ := slices.BinarySearchFunc(e.doc.nodes, at, func(n node, at int) int { return n.start - at })
+			i, _ := slices.BinarySearchFunc(e.doc.nodes, at, func(n node, at int) int { return int(n.start) - at })
 			inner = e.doc.raw[e.doc.nodes[i].end:e.node().innerTo]
 		}
 	}
@@ -347,11 +351,11 @@ func (ed *Edit) SetText(e Element, text string) {
 	n := e.node()
 	if n.inner == 0 { // <name/> gets an end tag
 		name := string(ed.doc.raw[n.name:n.nameTo])
-		slash := bytes.LastIndexByte(ed.doc.raw[n.start:n.end], '/') + n.start
-		ed.changes = append(ed.changes, change{slash, n.end, ">" + EscapeXML(text) + "</" + name + ">"})
+		slash := bytes.LastIndexByte(ed.doc.raw[:n.end], '/')
+		ed.changes = append(ed.changes, change{slash, int(n.end), ">" + EscapeXML(text) + "</" + name + ">"})
 		return
 	}
-	ed.changes = append(ed.changes, change{n.inner, n.innerTo, EscapeXML(text)})
+	ed.changes = append(ed.changes, change{int(n.inner), int(n.innerTo), EscapeXML(text)})
 }
 
 // Remove takes e out, with the line break that follows it.
@@ -360,11 +364,11 @@ func (ed *Edit) Remove(e Element) {
 		return
 	}
 	n := e.node()
-	to := n.end
+	to := int(n.end)
 	if to < len(ed.doc.raw) && ed.doc.raw[to] == '\n' {
 		to++
 	}
-	ed.changes = append(ed.changes, change{n.start, to, ""})
+	ed.changes = append(ed.changes, change{int(n.start), to, ""})
 }
 
 // Bytes returns the edited document; the original bytes if nothing changed.
@@ -374,18 +378,21 @@ func (ed *Edit) Bytes() []byte { return ed.render(0, len(ed.doc.raw)) }
 
 // Inner returns what stands between the tags of e after the edit.
 func (ed *Edit) Inner(e Element) []byte {
+	if !e.Exists() {
+		return nil
+	}
 	n := e.node()
-	return ed.render(n.inner, n.innerTo)
+	return ed.render(int(n.inner), int(n.innerTo))
 }
 
 // Split returns the edited document in two halves: up to the inside of e, and
 // from behind it on. What stands inside e is left out.
 func (ed *Edit) Split(e Element) (before, after []byte) {
-	n := e.node()
-	if n.inner == 0 {
+	if !e.Exists() || e.node().inner == 0 {
 		return ed.Bytes(), nil
 	}
-	return ed.render(0, n.inner), ed.render(n.innerTo, len(ed.doc.raw))
+	n := e.node()
+	return ed.render(0, int(n.inner)), ed.render(int(n.innerTo), len(ed.doc.raw))
 }
 
 func (ed *Edit) render(from, to int) []byte {
@@ -403,6 +410,9 @@ func (ed *Edit) render(from, to int) []byte {
 	for i, c := range ed.changes {
 		if c.from < pos || c.to > to {
 			continue
+		}
+		if from < to && c.from == c.to && (c.from == from || c.to == to) {
+			continue // fills the empty element that Split leaves out
 		}
 		if i+1 < len(ed.changes) && ed.changes[i+1].from == c.from && ed.changes[i+1].to == c.to {
 			continue

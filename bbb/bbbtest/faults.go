@@ -11,52 +11,15 @@ import (
 	"b3scale/bbb"
 )
 
-// Kind is one way in which a call goes wrong.
-type Kind string
-
-// The kinds of faults. "Executes" means that the call takes effect.
-const (
-	Latency          Kind = "latency"          // waits Delay, then goes on as usual
-	LateAnswer       Kind = "lateAnswer"       // executes, then waits Delay before it answers
-	LateExecution    Kind = "lateExecution"    // executes after Delay, even if the caller has gone by then
-	BlackHole        Kind = "blackHole"        // accepts and is silent until the fault is cleared, then goes on
-	HangUp           Kind = "hangUp"           // closes the connection, executes nothing
-	AnswerLost       Kind = "answerLost"       // executes, then closes the connection
-	ServerError      Kind = "serverError"      // HTTP 500, executes nothing
-	ServerErrorAfter Kind = "serverErrorAfter" // executes, then HTTP 500
-	BadGateway       Kind = "badGateway"       // HTTP 502 of the web server in front, executes nothing
-	HTMLPage         Kind = "htmlPage"         // HTTP 200 with a page that is no answer, executes nothing
-	Truncated        Kind = "truncated"        // executes, answers with the first half of the XML
-	CutOff           Kind = "cutOff"           // executes, closes the connection in the middle of the answer
-	SlowBody         Kind = "slowBody"         // executes, sends the answer with Delay before every byte
-	WrongSecret      Kind = "wrongSecret"      // no checksum is right
-	Empty            Kind = "empty"            // answers as if it had no rooms, while they live; create is not affected
-	FailWith         Kind = "failWith"         // FAILED with Key and Message, executes nothing
-	ClockSkew        Kind = "clockSkew"        // create takes its time from a clock that is Delay ahead
-)
-
-// Kinds are all kinds of faults.
-func Kinds() []Kind {
-	return []Kind{
-		Latency, LateAnswer, LateExecution, BlackHole, HangUp, AnswerLost, ServerError, ServerErrorAfter, BadGateway,
-		HTMLPage, Truncated, CutOff, SlowBody, WrongSecret, Empty, FailWith, ClockSkew,
-	}
-}
-
-// Fault is switched on by SetFault.
-type Fault struct {
-	Kind    Kind
-	Calls   []string      // "create", "" for the root document; empty for all calls
-	Times   int           // calls it hits before it is over; 0 for all until it is cleared
-	Delay   time.Duration // for the kinds that say so
-	Key     string        // of FailWith
-	Message string        // of FailWith
-}
-
 // SetFault switches a fault on, besides those that are on already. One of the
 // same kind and for the same calls is replaced. Of several that end a call,
-// the one set first does.
-func (n *Node) SetFault(f Fault) { n.faults.set(f) }
+// the one set first does. It panics on a fault that does not Check.
+func (n *Node) SetFault(f Fault) {
+	if err := f.Check(); err != nil {
+		panic("bbbtest: " + err.Error())
+	}
+	n.faults.set(f)
+}
 
 // Faults are those that are on, with the times they have left.
 func (n *Node) Faults() []Fault { return n.faults.list() }

@@ -106,7 +106,6 @@ func TestAnswersAreThoseOfTheFixtures(t *testing.T) {
 		call string
 		ask  []string
 	}{
-		{"error.checksumError.mismatch.xml", empty("2.4"), "isMeetingRunning", []string{"checksum", strings.Repeat("0", 40)}},
 		{"error.missingParamMeetingID.xml", empty("2.5"), "isMeetingRunning", []string{"meetingID", ""}},
 		{"error.meetingID.sizeError.xml", empty("2.6"), "isMeetingRunning", []string{"meetingID", "x"}},
 		{"error.meetingID.comma.xml", empty("2.7"), "isMeetingRunning", []string{"meetingID", "a,b"}},
@@ -264,6 +263,7 @@ func TestAnswersToBodiesAndUnsignedCallsAreThoseOfTheFixtures(t *testing.T) {
 		{"root.3.0.json", first, request{unsigned: true, contentType: "application/json"}},
 		{"root.3.0.19.xml", New(Options{Version: "3.0.19", RevealVersion: true, PublicURL: "https://node1.bbb.example.org"}), request{unsigned: true}},
 		{"error.checksumError.missing.xml", n, request{call: "getMeetings", unsigned: true}},
+		{"error.checksumError.mismatch.xml", old, request{call: "getMeetings", query: "checksum=" + strings.Repeat("0", 40), unsigned: true}},
 		{"error.unsupportedContentType.xml", n, request{call: "create", method: "POST", contentType: "text/plain", body: "x"}},
 		{"getRecordings.checksumError.xml", n, request{call: "getRecordings", unsigned: true}},
 		{"getRecordings.checksumError.xml", n, request{call: "publishRecordings", query: "recordID=a&publish=true", unsigned: true}},

@@ -45,6 +45,7 @@ func (n *Node) IsDown() bool { return n.line.isDown() }
 type line struct {
 	mu     sync.Mutex
 	addr   string // where it listens, once it did
+	host   string // what people call that; set before it listens
 	server *http.Server
 	off    bool
 	closed bool
@@ -54,10 +55,29 @@ type line struct {
 
 func (l *line) init() { l.cut = make(chan struct{}) }
 
+// address is where people and callers find the node, "" if it never listened.
 func (l *line) address() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.addr
+	if l.addr == "" {
+		return ""
+	}
+	return publicAddress(l.addr, l.host)
+}
+
+// publicAddress is what a browser can open: never 0.0.0.0.
+func publicAddress(addr, host string) string {
+	listening, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if host == "" {
+		host = listening
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			host = "localhost"
+		}
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func (l *line) isDown() bool {

@@ -16,6 +16,12 @@ func (n *Node) Rooms() []Room {
 	return out
 }
 
+func (n *Node) roomCount() int {
+	n.rooms.mu.Lock()
+	defer n.rooms.mu.Unlock()
+	return n.rooms.order.Len()
+}
+
 // Room finds a running room by its external or internal id.
 func (n *Node) Room(id string) (Room, bool) {
 	n.rooms.mu.Lock()

@@ -14,13 +14,9 @@ type xmlText []byte
 func (x *xmlText) raw(s string) { *x = append(*x, s...) }
 
 func (x *xmlText) text(name, value string) {
-	b := append(*x, '<')
-	b = append(b, name...)
-	b = append(b, '>')
-	b = append(b, bbb.EscapeXML(tidy(value))...)
-	b = append(b, "</"...)
-	b = append(b, name...)
-	*x = append(b, ">\n"...)
+	for _, s := range [...]string{"<", name, ">", bbb.EscapeXML(tidy(value)), "</", name, ">\n"} {
+		*x = append(*x, s...)
+	}
 }
 
 func (x *xmlText) bool(name string, value bool) { x.text(name, strconv.FormatBool(value)) }

@@ -161,8 +161,8 @@ const testBridge = "99999"
 func (n *Node) freeBridge() string {
 	for try := 0; ; try++ {
 		bridge := n.mint("voiceBridge")
-		if try > 10 {
-			bridge += randomText(1+try/100, "0123456789")
+		if try > 2 {
+			bridge += randomText(5, "0123456789")
 		}
 		if bridge != testBridge && n.rooms.bridges[bridge] == nil {
 			return bridge

@@ -67,7 +67,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	})
 	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready)
 	a.server = &http.Server{
-		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, handler))),
+		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, cfg.TrustedProxies, handler))),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		ReadTimeout:       cfg.RequestTimeout,
 		WriteTimeout:      cfg.WriteTimeout,

@@ -60,6 +60,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	cfg, warnings, err := config.Load(environ, config.Options{})
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "b3scaled: the settings are not usable:\n%v\n", err)
+		for _, w := range warnings { // an unreadable file is often the cause
+			_, _ = fmt.Fprintf(stderr, "warning: %s\n", w)
+		}
 		return 1
 	}
 	log := NewLogger(cfg, stderr)

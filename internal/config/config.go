@@ -17,8 +17,8 @@ type Config struct {
 	Store       StoreURL `env:"B3SCALE_DB_URL" envDefault:"sqlite:b3scale.db" secret:"true" accepts:"sqlite:PATH" help:"the database; a relative path starts in the working directory"`
 	AutoMigrate bool     `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
 
+	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed in the log"`
 	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`
-	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For, -Proto and -Host are believed"`
 
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
 	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
@@ -30,7 +30,7 @@ type Config struct {
 
 	MaxBody             Bytes    `env:"B3SCALE_MAX_BODY" envDefault:"1M" min:"1K" max:"1024M" help:"the largest request body"`
 	MaxPresentationBody Bytes    `env:"B3SCALE_MAX_PRESENTATION_BODY" envDefault:"64M" min:"1K" max:"1024M" help:"the largest request body that carries presentations"`
-	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters and single slashes" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
+	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
 	ReverseProxyMode    bool     `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" help:"not supported, only accepted: people are always sent to the node itself"`
 
 	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"4s" help:"how often each backend is asked whether it answers"`

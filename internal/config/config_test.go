@@ -114,7 +114,7 @@ func TestGoodValues(t *testing.T) {
 		{"B3SCALE_MAX_BODY=2048", func(c Config) any { return c.MaxBody }, Bytes(2048)},
 		{"B3SCALE_MAX_BODY=512k", func(c Config) any { return c.MaxBody }, Bytes(512 << 10)},
 		{"B3SCALE_MAX_PRESENTATION_BODY=200M", func(c Config) any { return c.MaxPresentationBody }, Bytes(200 << 20)},
-		{"B3SCALE_GATEWAY_EXTRA_RESOURCES=feedback, hooks/list,feedback", func(c Config) any { return c.ExtraResources }, []string{"feedback", "hooks/list"}},
+		{"B3SCALE_GATEWAY_EXTRA_RESOURCES=feedback, getJoinUrl,feedback", func(c Config) any { return c.ExtraResources }, []string{"feedback", "getJoinUrl"}},
 		{"B3SCALE_MEETING_SIZE=0", func(c Config) any { return c.MeetingSize }, 0},
 		{"B3SCALE_MEETING_SIZE=500", func(c Config) any { return c.MeetingSize }, 500},
 		{"B3SCALE_MEETING_SIZE_HOLD=0", func(c Config) any { return c.MeetingSizeHold }, time.Duration(0)},

@@ -178,7 +178,7 @@ var resources = []string{
 	"getRecordingTextTracks", "putRecordingTextTrack",
 }
 
-var resourceName = regexp.MustCompile(`^[A-Za-z]+(/[A-Za-z]+)*$`)
+var resourceName = regexp.MustCompile(`^[A-Za-z]+$`)
 
 func parseResources(text string) ([]string, error) {
 	var names []string

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/base64"
 	"encoding/json"
-	"html"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -36,12 +35,9 @@ func (g *Gateway) join(w http.ResponseWriter, req *request) {
 func redirect(w http.ResponseWriter, location string) {
 	h := w.Header()
 	h["Location"] = []string{location}
-	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+	h["Content-Length"] = []string{"0"} // every browser follows Location
 	h["Cache-Control"] = []string{"no-store"}
-	body := `<!DOCTYPE html><title>b3scale</title><a href="` + html.EscapeString(location) + `">Continue</a>`
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(http.StatusFound)
-	_, _ = w.Write([]byte(body)) // fails only when the client is gone
 }
 
 // notJoined tells a program in XML and a person with a page.

@@ -19,13 +19,12 @@ var createRewrites = []rewrite{encodeMeetingID, encodeParentID, markFrontend}
 // meetingRewrites are those of every other call about a meeting.
 var meetingRewrites = []rewrite{encodeMeetingID}
 
-// rewritten returns the parameters for the node.
+// rewritten turns the parameters into those for the node.
 func (req *request) rewritten(rewrites []rewrite) bbb.Params {
-	params := req.Params.Clone()
 	for _, change := range rewrites {
-		change(req, &params)
+		change(req, &req.Params)
 	}
-	return params
+	return req.Params
 }
 
 func encodeMeetingID(req *request, params *bbb.Params) { params.Set("meetingID", req.nodeID) }

@@ -117,7 +117,7 @@ func (w *groupWriter) loop() {
 		var more bool
 		if group, more = w.take(group[:0]); len(group) > 0 {
 			w.runGroup(group)
-			clear(group) // hold on to no caller
+			clear(group)      // hold on to no caller
 			runtime.Gosched() // those just answered often come back at once
 		} else if more {
 			<-w.wake

@@ -3,7 +3,10 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,7 +30,7 @@ func Recover(log *slog.Logger, next http.Handler) http.Handler {
 
 // AccessLog logs every request at debug level, without its query: that holds
 // names, passwords and checksums.
-func AccessLog(log *slog.Logger, next http.Handler) http.Handler {
+func AccessLog(log *slog.Logger, trusted []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !log.Enabled(r.Context(), slog.LevelDebug) {
 			next.ServeHTTP(w, r)
@@ -37,8 +40,30 @@ func AccessLog(log *slog.Logger, next http.Handler) http.Handler {
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
 		log.DebugContext(r.Context(), "request", "method", r.Method, "path", path(r), "status", seen.status,
-			"bytes", seen.bytes, "duration", time.Since(start), "remote", r.RemoteAddr)
+			"bytes", seen.bytes, "duration", time.Since(start), "client", clientOf(r, trusted))
 	})
+}
+
+// clientOf is the address of the client: the last one that no trusted proxy
+// has added to X-Forwarded-For.
+func clientOf(r *http.Request, trusted []netip.Prefix) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	client := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(client) }) {
+			break
+		}
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		client = next.Unmap()
+	}
+	return client.String()
 }
 
 // path is that of the request, without the signed join in a retry address.

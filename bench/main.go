@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type settings struct {
+	meetings []int
+	callers  int
+	measure  time.Duration
+	nodes    int
+	only     string
+}
+
+func main() {
+	var s settings
+	meetings := flag.String("meetings", "100,100000", "how many meetings exist, one run each")
+	flag.IntVar(&s.callers, "callers", 16, "closed loops that call at the same time")
+	flag.DurationVar(&s.measure, "measure", 3*time.Second, "how long each measurement lasts")
+	flag.IntVar(&s.nodes, "nodes", 20, "simulated nodes")
+	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings")
+	role := flag.String("role", "", "internal: floor or nodes")
+	seeded := flag.Int("seeded", 0, "internal: rooms of the nodes")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	switch *role {
+	case "floor":
+		err = serveFloor(ctx)
+	case "nodes":
+		err = serveNodes(ctx, s.nodes, *seeded)
+	default:
+		for n := range strings.SplitSeq(*meetings, ",") {
+			count, convErr := strconv.Atoi(n)
+			if convErr != nil || count < 1 {
+				err = fmt.Errorf("-meetings: %q is not a number of meetings", n)
+				break
+			}
+			s.meetings = append(s.meetings, count)
+		}
+		if err == nil {
+			err = run(ctx, s)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,71 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"b3scale"
+)
+
+func testStore(t *testing.T, open opener) {
+	run(t, open, "the clock goes on", func(f *fixture) {
+		last := f.now()
+		for range 3 {
+			now := f.now()
+			if now < last {
+				f.Errorf("got %d after %d", now, last)
+			}
+			last = now
+		}
+	})
+
+	run(t, open, "does nothing for a caller who has gone", func(f *fixture) {
+		ctx, cancel := context.WithCancel(f.Context())
+		cancel()
+		_, _, err := f.store.ClaimMeeting(ctx, b3scale.Claim{Key: f.key, BackendID: f.a})
+		f.code("claim", err, b3scale.Unavailable)
+		_, err = f.store.Meeting(ctx, f.key)
+		f.code("read", err, b3scale.Unavailable)
+		f.noMeeting(f.key)
+	})
+
+	run(t, open, "answers nothing after Close", func(f *fixture) {
+		m := f.active(f.a, "r1")
+		f.must(f.store.Close())
+		f.must(f.store.Close()) // again
+		ctx, key := f.Context(), f.key
+		calls := map[string]func() error{
+			"Now":             func() error { _, err := f.store.Now(ctx); return err },
+			"Frontends":       func() error { _, err := f.store.Frontends(ctx); return err },
+			"SaveFrontend":    func() error { _, err := f.store.SaveFrontend(ctx, b3scale.Frontend{Key: "x"}); return err },
+			"Backends":        func() error { _, err := f.store.Backends(ctx); return err },
+			"SaveBackend":     func() error { _, err := f.store.SaveBackend(ctx, b3scale.Backend{Host: "x"}); return err },
+			"LiveMeetings":    func() error { return f.store.LiveMeetings(ctx, func(b3scale.Meeting) {}) },
+			"Meeting":         func() error { _, err := f.store.Meeting(ctx, key); return err },
+			"ClaimMeeting":    func() error { _, _, err := f.store.ClaimMeeting(ctx, b3scale.Claim{Key: key}); return err },
+			"ConfirmMeeting":  func() error { _, _, err := f.store.ConfirmMeeting(ctx, key, 1, room("r1")); return err },
+			"EndMeeting":      func() error { _, err := f.store.EndMeeting(ctx, m); return err },
+			"RequestEnd":      func() error { _, _, err := f.store.RequestEnd(ctx, key, 1, "r1"); return err },
+			"AdoptMeeting":    func() error { _, _, err := f.store.AdoptMeeting(ctx, key, f.a, room("r1"), 1); return err },
+			"ActivateMeeting": func() error { _, _, err := f.store.ActivateMeeting(ctx, m, f.a, room("r1")); return err },
+			"PurgeMeetings":   func() error { _, err := f.store.PurgeMeetings(ctx, 1); return err },
+			"BookOrphan":      func() error { _, err := f.store.BookOrphan(ctx, key, f.b, "r1"); return err },
+			"Orphans":         func() error { _, err := f.store.Orphans(ctx, f.b); return err },
+			"LeaseOrphan":     func() error { _, err := f.store.LeaseOrphan(ctx, key, f.b, 1); return err },
+			"SettleOrphan":    func() error { _, _, err := f.store.SettleOrphan(ctx, key, f.b, room("r1"), nil); return err },
+			"DeleteOrphans":   func() error { return f.store.DeleteOrphans(ctx, f.b, []b3scale.MeetingKey{key}, 1) },
+			"MarkListed":      func() error { return f.store.MarkListed(ctx, f.a, 1) },
+			"SaveSightings":   func() error { return f.store.SaveSightings(ctx, f.a, []b3scale.Sighting{sighting(m, "x")}) },
+			"Attendees":       func() error { return f.store.Attendees(ctx, func(b3scale.MeetingKey, b3scale.Attendee) {}) },
+			"SaveProbes":      func() error { return f.store.SaveProbes(ctx, "one", nil) },
+			"Probes":          func() error { _, err := f.store.Probes(ctx); return err },
+			"DeclareLost":     func() error { _, err := f.store.DeclareLost(ctx, f.a); return err },
+			"ClearLost":       func() error { _, err := f.store.ClearLost(ctx, f.a); return err },
+			"AcquireLease":    func() error { _, err := f.store.AcquireLease(ctx, "job", "one", 1); return err },
+			"ReleaseLease":    func() error { return f.store.ReleaseLease(ctx, "job", "one") },
+		}
+		for name, call := range calls {
+			f.code(name, call(), b3scale.Unavailable)
+		}
+	})
+}

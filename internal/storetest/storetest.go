@@ -1,0 +1,278 @@
+// Package storetest is the contract of b3scale.Store, executable. Every
+// statement of a store and every refusal has a case here, and every store runs
+// them all.
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"b3scale"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Run checks a store. open gives a new, empty one for each case and closes it
+// when the case ends.
+func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
+	t.Run("claim", func(t *testing.T) { testClaim(t, open) })
+	t.Run("confirm", func(t *testing.T) { testConfirm(t, open) })
+	t.Run("meetings", func(t *testing.T) { testMeetings(t, open) })
+	t.Run("adopt", func(t *testing.T) { testAdopt(t, open) })
+	t.Run("orphans", func(t *testing.T) { testOrphans(t, open) })
+	t.Run("settle", func(t *testing.T) { testSettle(t, open) })
+	t.Run("backends", func(t *testing.T) { testBackends(t, open) })
+	t.Run("frontends", func(t *testing.T) { testFrontends(t, open) })
+	t.Run("nodes", func(t *testing.T) { testNodes(t, open) })
+	t.Run("leases", func(t *testing.T) { testLeases(t, open) })
+	t.Run("invariants", func(t *testing.T) { testInvariants(t, open) })
+	t.Run("simultaneous", func(t *testing.T) { testSimultaneous(t, open) })
+	t.Run("ids", func(t *testing.T) { testIDs(t, open) })
+	t.Run("store", func(t *testing.T) { testStore(t, open) })
+}
+
+type opener func(t *testing.T) b3scale.Store
+
+// run gives one case a store with a frontend and three ready backends.
+func run(t *testing.T, open opener, name string, body func(f *fixture)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		f := &fixture{T: t, store: open(t)}
+		f.frontend = f.saveFrontend(b3scale.Frontend{Key: "greenlight", Secret: "secret", Active: true}).ID
+		f.key = f.keyOf("room")
+		for _, id := range []*string{&f.a, &f.b, &f.c} {
+			*id = f.saveBackend(b3scale.Backend{Host: "https://" + b3scale.NewID() + ".example.org/", AdminState: b3scale.AdminReady}).ID
+		}
+		body(f)
+	})
+}
+
+// fixture is a store in a test. Its methods end the test when the store fails.
+type fixture struct {
+	*testing.T
+	store    b3scale.Store
+	frontend string
+	key      b3scale.MeetingKey
+	a, b, c  string // ids of backends
+}
+
+func (f *fixture) keyOf(meetingID string) b3scale.MeetingKey {
+	return b3scale.MeetingKey{FrontendID: f.frontend, MeetingID: meetingID}
+}
+
+// must ends the test on an error of the store.
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// expect compares an answer that has a bool.
+func (f *fixture) expect(what string, got bool, err error, want bool) {
+	f.Helper()
+	f.must(err)
+	if got != want {
+		f.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// code compares the code of an error.
+func (f *fixture) code(what string, err error, want b3scale.Code) {
+	f.Helper()
+	if got := b3scale.CodeOf(err); got != want || err == nil {
+		f.Errorf("%s: got code %q (%v), want %q", what, got, err, want)
+	}
+}
+
+// same compares anything.
+func (f *fixture) same(what string, got, want any) {
+	f.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		f.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// unchanged checks that the row is still as it was, its version included.
+func (f *fixture) unchanged(what string, was b3scale.Meeting) {
+	f.Helper()
+	f.same(what+": the row", f.meeting(was.Key), was)
+}
+
+func (f *fixture) saveFrontend(v b3scale.Frontend) b3scale.Frontend {
+	f.Helper()
+	saved, err := f.store.SaveFrontend(f.Context(), v)
+	f.must(err)
+	return saved
+}
+
+func (f *fixture) saveBackend(v b3scale.Backend) b3scale.Backend {
+	f.Helper()
+	saved, err := f.store.SaveBackend(f.Context(), v)
+	f.must(err)
+	return saved
+}
+
+func (f *fixture) backend(id string) b3scale.Backend {
+	f.Helper()
+	backends, err := f.store.Backends(f.Context())
+	f.must(err)
+	for _, b := range backends {
+		if b.ID == id {
+			return b
+		}
+	}
+	f.Fatalf("no backend %s", id)
+	return b3scale.Backend{}
+}
+
+func (f *fixture) setState(id string, state b3scale.AdminState) {
+	f.Helper()
+	b := f.backend(id)
+	b.AdminState = state
+	f.saveBackend(b)
+}
+
+func (f *fixture) lose(id string) {
+	f.Helper()
+	changed, err := f.store.DeclareLost(f.Context(), id)
+	f.expect("declare lost", changed, err, true)
+}
+
+func (f *fixture) now() b3scale.Micros {
+	f.Helper()
+	now, err := f.store.Now(f.Context())
+	f.must(err)
+	return now
+}
+
+func (f *fixture) meeting(key b3scale.MeetingKey) b3scale.Meeting {
+	f.Helper()
+	m, err := f.store.Meeting(f.Context(), key)
+	f.must(err)
+	return m
+}
+
+func (f *fixture) noMeeting(key b3scale.MeetingKey) {
+	f.Helper()
+	_, err := f.store.Meeting(f.Context(), key)
+	f.code("read a meeting that is not there", err, b3scale.NotFound)
+}
+
+// claim asks for f.key with passwords of its own.
+func (f *fixture) claim(backendID string, abandoned ...int64) (b3scale.Meeting, bool) {
+	f.Helper()
+	m, fit, err := f.store.ClaimMeeting(f.Context(), b3scale.Claim{Key: f.key, BackendID: backendID,
+		AttendeePW: "ap-" + backendID, ModeratorPW: "mp-" + backendID, Size: 20, Abandoned: abandoned})
+	f.must(err)
+	return m, fit
+}
+
+// claimed places f.key, which must be possible.
+func (f *fixture) claimed(backendID string, abandoned ...int64) b3scale.Meeting {
+	f.Helper()
+	m, fit := f.claim(backendID, abandoned...)
+	if !fit || m.BackendID != backendID || m.State != b3scale.MeetingCreating {
+		f.Fatalf("claim gave %+v, %v; want a new generation on %s", m, fit, backendID)
+	}
+	return m
+}
+
+// active places f.key and confirms a room.
+func (f *fixture) active(backendID, internalID string) b3scale.Meeting {
+	f.Helper()
+	return f.confirmed(f.claimed(backendID), room(internalID))
+}
+
+func (f *fixture) confirmed(m b3scale.Meeting, r b3scale.Incarnation) b3scale.Meeting {
+	f.Helper()
+	m, ok, err := f.store.ConfirmMeeting(f.Context(), m.Key, m.Generation, r)
+	f.expect("confirm", ok, err, true)
+	return m
+}
+
+func (f *fixture) ended(m b3scale.Meeting) b3scale.Meeting {
+	f.Helper()
+	ok, err := f.store.EndMeeting(f.Context(), m)
+	f.expect("end", ok, err, true)
+	return f.meeting(m.Key)
+}
+
+func (f *fixture) endRequested(m b3scale.Meeting) b3scale.Meeting {
+	f.Helper()
+	m, ok, err := f.store.RequestEnd(f.Context(), m.Key, m.Generation, m.InternalID)
+	f.expect("request end", ok, err, true)
+	return m
+}
+
+func (f *fixture) orphans(backendID string) []b3scale.Orphan {
+	f.Helper()
+	orphans, err := f.store.Orphans(f.Context(), backendID)
+	f.must(err)
+	return orphans
+}
+
+// orphan gives the only one booked on a backend.
+func (f *fixture) orphan(backendID string) b3scale.Orphan {
+	f.Helper()
+	orphans := f.orphans(backendID)
+	if len(orphans) != 1 {
+		f.Fatalf("got %d orphans on %s, want 1: %+v", len(orphans), backendID, orphans)
+	}
+	return orphans[0]
+}
+
+func (f *fixture) noOrphan(backendID string) {
+	f.Helper()
+	if orphans := f.orphans(backendID); len(orphans) > 0 {
+		f.Errorf("got orphans on %s, want none: %+v", backendID, orphans)
+	}
+}
+
+func (f *fixture) book(backendID, internalID string) {
+	f.Helper()
+	ok, err := f.store.BookOrphan(f.Context(), f.key, backendID, internalID)
+	f.expect("book orphan", ok, err, true)
+}
+
+// dropOrphans takes the bookings of f.key on a backend away.
+func (f *fixture) dropOrphans(backendID string) {
+	f.Helper()
+	f.must(f.store.DeleteOrphans(f.Context(), backendID, []b3scale.MeetingKey{f.key}, f.now().Add(time.Hour)))
+}
+
+// populated gives the room of m two attendees.
+func (f *fixture) populated(m b3scale.Meeting) b3scale.Meeting {
+	f.Helper()
+	f.must(f.store.SaveSightings(f.Context(), m.BackendID, []b3scale.Sighting{{
+		Key: m.Key, Generation: m.Generation, InternalID: m.InternalID, AttendeesReplaced: true,
+		Attendees: []b3scale.Attendee{attendee(m, "ann"), attendee(m, "bob")},
+	}}))
+	return f.meeting(m.Key)
+}
+
+// people lists the ids of all stored attendees of active meetings.
+func (f *fixture) people() map[string]bool {
+	f.Helper()
+	people := make(map[string]bool)
+	f.must(f.store.Attendees(f.Context(), func(key b3scale.MeetingKey, a b3scale.Attendee) {
+		people[key.MeetingID+"/"+a.InternalMeetingID+"/"+a.InternalUserID] = true
+	}))
+	return people
+}
+
+func attendee(m b3scale.Meeting, id string) b3scale.Attendee {
+	return b3scale.Attendee{BackendID: m.BackendID, InternalMeetingID: m.InternalID, InternalUserID: id,
+		Boot: "boot", Sequence: 7, XML: []byte("<attendee><userID>" + id + "</userID></attendee>")}
+}
+
+// room is what a node says of a room; those with a later id are newer.
+func room(internalID string) b3scale.Incarnation {
+	createTime := int64(1_700_000_000_000)
+	for _, c := range internalID {
+		createTime += int64(c)
+	}
+	return b3scale.Incarnation{InternalID: internalID, CreateTime: createTime, AttendeePW: "ap", ModeratorPW: "mp",
+		Info: []byte("<meetingName>" + internalID + "</meetingName>")}
+}
