@@ -4,7 +4,13 @@
 //
 // A test with sockets starts one with Start. A test inside a synctest bubble,
 // where sockets do not work, makes nodes with New and reaches them through
-// Transport; clocks, deadlines and faults behave the same there.
+// Transport; clocks, deadlines and faults behave the same there. Such a node
+// must be made inside the bubble, and needs Options.Callbacks if its rooms have
+// callbacks.
+//
+// Over sockets net/http sends a GET again on its own when a connection that was
+// used before breaks without an answer: HangUp and AnswerLost then hit both
+// attempts, unless Times says otherwise. Transport never repeats a request.
 //
 // The node has no media, no recordings and no Redis. Joining puts a person
 // into the room at once; in a real node the client does that a moment later.

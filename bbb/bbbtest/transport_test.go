@@ -17,7 +17,7 @@ func TestTransportRoutesByHost(t *testing.T) {
 	one, two := New(Options{Name: "one"}), New(Options{Name: "two", Secret: "another"})
 	client := bbb.NewClient(bbb.ClientOptions{Transport: Transport(one, two)})
 	for _, n := range []*Node{one, two} {
-		checkFault(t, n, client, time.Minute, 0, "")
+		checkCreate(t, n, client, time.Minute, 0, "")
 		if len(n.Rooms()) != 1 {
 			t.Errorf("%s has %d rooms, want 1", n.Name(), len(n.Rooms()))
 		}
@@ -54,7 +54,7 @@ func TestDownInProcess(t *testing.T) {
 		n := New(Options{})
 		defer n.Close()
 		client := bbb.NewClient(bbb.ClientOptions{Transport: Transport(n)})
-		checkFault(t, n, client, time.Minute, 0, "")
+		checkCreate(t, n, client, time.Minute, 0, "")
 
 		n.SetFault(Fault{Kind: Latency, Delay: time.Minute})
 		failed := make(chan error)
@@ -68,7 +68,7 @@ func TestDownInProcess(t *testing.T) {
 			t.Errorf("call in flight: %v, want unknown", err)
 		}
 		n.ClearFaults()
-		checkFault(t, n, client, time.Minute, bbb.Refused, "")
+		checkCreate(t, n, client, time.Minute, bbb.Refused, "")
 		if err := n.Up(); err != nil {
 			t.Fatal(err)
 		}
@@ -85,10 +85,10 @@ func TestDownOverSockets(t *testing.T) {
 	address := n.BaseURL()
 	client := bbb.NewClient(bbb.ClientOptions{})
 	defer client.CloseIdle()
-	checkFault(t, n, client, time.Minute, 0, "")
+	checkCreate(t, n, client, time.Minute, 0, "")
 	client.CloseIdle() // a call that tries the dead connection first cannot be sure
 	n.Down()
-	checkFault(t, n, client, time.Minute, bbb.Refused, "")
+	checkCreate(t, n, client, time.Minute, bbb.Refused, "")
 	if err := n.Up(); err != nil {
 		t.Fatal(err)
 	}
@@ -109,12 +109,12 @@ func TestCutIsOneCallersView(t *testing.T) {
 		mine, others := bbb.NewClient(bbb.ClientOptions{Transport: here}), bbb.NewClient(bbb.ClientOptions{Transport: there})
 		here.Cut(n)
 		start := time.Now()
-		checkFault(t, n, mine, time.Minute, bbb.Refused, "")
+		checkCreate(t, n, mine, time.Minute, bbb.Refused, "")
 		if got := time.Since(start); got != dialTimeout {
 			t.Errorf("dialling took %v, want %v", got, dialTimeout)
 		}
-		checkFault(t, n, mine, time.Second, bbb.Refused, "")
-		checkFault(t, n, others, time.Minute, 0, "")
+		checkCreate(t, n, mine, time.Second, bbb.Refused, "")
+		checkCreate(t, n, others, time.Minute, 0, "")
 		here.Heal(n)
 		if _, err := mine.Do(t.Context(), n.API(), bbb.Call{Name: "getMeetings"}); err != nil {
 			t.Errorf("after Heal: %v", err)
@@ -131,7 +131,7 @@ func TestAnswerDoesNotPassACut(t *testing.T) {
 		client := bbb.NewClient(bbb.ClientOptions{Transport: network})
 		n.SetFault(Fault{Kind: Latency, Delay: time.Second})
 		time.AfterFunc(time.Millisecond, func() { network.Cut(n) })
-		checkFault(t, n, client, time.Minute, bbb.Unknown, "")
+		checkCreate(t, n, client, time.Minute, bbb.Unknown, "")
 		if len(n.Rooms()) != 1 {
 			t.Error("the request had passed, but was not executed")
 		}
@@ -180,7 +180,7 @@ func TestClosedNodeRefuses(t *testing.T) {
 	n := New(Options{})
 	n.Close()
 	n.Close()
-	checkFault(t, n, bbb.NewClient(bbb.ClientOptions{Transport: Transport(n)}), time.Minute, bbb.Refused, "")
+	checkCreate(t, n, bbb.NewClient(bbb.ClientOptions{Transport: Transport(n)}), time.Minute, bbb.Refused, "")
 	if n.Up() == nil || n.Listen("127.0.0.1:0") == nil {
 		t.Error("a closed node can be opened again")
 	}

@@ -68,11 +68,14 @@ func (c *Cluster) parentKey(f *b3scale.Frontend, parent string) b3scale.MeetingK
 }
 
 // breakoutRooms makes table entries of the breakout rooms in a list. A room
-// belongs to the frontend that its id names, else to that of its parent; rooms
-// of neither are not ours.
+// belongs to the frontend that one of its ids names, else to that of its parent;
+// rooms of neither are not ours.
 func (c *Cluster) breakoutRooms(b *routing.Backend, breakouts []*sight, frontendOf map[string]string) (rooms []*routing.Room, foreign int) {
 	for _, x := range breakouts {
 		key, ours := c.keyOf(x.NodeID)
+		if !ours { // the id of the create is the internal id of a breakout room
+			key, ours = c.keyOf(x.InternalID)
+		}
 		if !ours {
 			frontendID := frontendOf[x.Parent]
 			if frontendID == "" {

@@ -77,6 +77,9 @@ type Cluster struct {
 	log   *slog.Logger
 	opts  Options
 
+	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
+	reload   chan struct{} // asks for the configuration to be read soon
+
 	looks    looks
 	mu       sync.Mutex
 	watchers map[string]*watcher // by backend id
@@ -84,7 +87,10 @@ type Cluster struct {
 
 // New makes a cluster over a table that Load fills.
 func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logger, opts Options) *Cluster {
-	return &Cluster{store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(), watchers: map[string]*watcher{}}
+	return &Cluster{
+		store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(),
+		reload: make(chan struct{}, 1), watchers: map[string]*watcher{},
+	}
 }
 
 // Load fills the table from the store. Call it before Run and before the
@@ -111,6 +117,8 @@ func (c *Cluster) Load(ctx context.Context) error {
 
 // LoadConfig reads all frontends and backends.
 func (c *Cluster) LoadConfig(ctx context.Context) error {
+	c.configMu.Lock()
+	defer c.configMu.Unlock()
 	frontends, err := c.store.Frontends(ctx)
 	if err != nil {
 		return fmt.Errorf("load frontends: %w", err)
@@ -121,6 +129,14 @@ func (c *Cluster) LoadConfig(ctx context.Context) error {
 	}
 	c.table.SetConfig(frontends, backends)
 	return nil
+}
+
+// reloadSoon asks for LoadConfig. Many requests become one.
+func (c *Cluster) reloadSoon() {
+	select {
+	case c.reload <- struct{}{}:
+	default: // asked already
+	}
 }
 
 func (c *Cluster) loadAttendees(ctx context.Context) error {

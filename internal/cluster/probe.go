@@ -50,6 +50,10 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-c.reload:
+			if err := c.LoadConfig(ctx); err != nil {
+				c.log.WarnContext(ctx, "configuration not read", "error", err)
+			}
 		}
 	}
 }
@@ -122,9 +126,7 @@ func (c *Cluster) clearLost(ctx context.Context, b *routing.Backend) {
 		return
 	}
 	c.log.InfoContext(ctx, "backend is no longer lost", "backend", b.ID)
-	if err := c.LoadConfig(ctx); err != nil {
-		c.log.WarnContext(ctx, "configuration not read", "error", err)
-	}
+	c.reloadSoon()
 }
 
 // saveProbes stores now and then whom this instance reached, so that the next

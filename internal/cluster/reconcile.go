@@ -120,9 +120,7 @@ func (l *listing) apply(ctx context.Context) error {
 		if err := l.store.MarkListed(ctx, l.backend.ID, l.t0); err != nil {
 			return err
 		}
-		if err := l.LoadConfig(ctx); err != nil {
-			return err
-		}
+		l.reloadSoon()
 	}
 	return l.sweepOrphans(ctx)
 }

@@ -135,7 +135,7 @@ func newView(r *routing.Room) *routing.View {
 func MapIDs(edit *bbb.Edit, meeting bbb.Element) {
 	for child := range meeting.Children() {
 		switch child.Name() {
-		case "meetingID", "parentMeetingID":
+		case "meetingID", "internalMeetingID", "parentMeetingID":
 			mapID(edit, child)
 		case "breakoutRooms":
 			for room := range child.Children() {

@@ -64,6 +64,15 @@ func createFile(path string) (created bool, err error) {
 	return info.Size() == 0, nil
 }
 
+// checkFile refuses a file that only a migration may fill.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		err = errors.New("the file is empty: run the migrate command")
+	}
+	return err
+}
+
 // lockFile keeps a second process away. The kernel releases it with the
 // process, however that ends, so a file that was left behind locks nobody out.
 type lockFile struct{ file *os.File }

@@ -34,7 +34,7 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 			return fmt.Errorf("read the schema's version: %w", err)
 		}
 		if pending {
-			return fmt.Errorf("the schema is older than this program, which needs version %d: run its migrate command", newest)
+			return fmt.Errorf("the schema is older than this program, which needs version %d: run the migrate command", newest)
 		}
 	} else {
 		done, err := provider.Up(ctx)

@@ -67,7 +67,12 @@ func openSQLite(ctx context.Context, path string, opts Options) (_ *Store, err e
 			}
 		}
 	}()
-	created, err := createFile(path)
+	created := false
+	if opts.CheckSchemaOnly {
+		err = checkFile(path)
+	} else {
+		created, err = createFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}

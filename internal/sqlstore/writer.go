@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"b3scale"
 )
 
 // maxGroup bounds how many transactions share one commit, so that the first of
@@ -197,7 +199,8 @@ func (w *groupWriter) transaction(body func(tx *conn) error) error {
 		if _, err = w.conn.exec(ctx, commit); err == nil {
 			return nil
 		}
-		err = fmt.Errorf("commit: %w", err)
+		// No job is to blame, so what it means for a job does not matter.
+		err = b3scale.Errorf(b3scale.Unavailable, "the store could not commit").Because(err)
 		w.log.ErrorContext(ctx, "commit failed", "err", err)
 	}
 	// After a full disk or an I/O error there may be no transaction any more,

@@ -15,20 +15,30 @@ import (
 // Run checks a store. open gives a new, empty one for each case and closes it
 // when the case ends.
 func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
-	t.Run("claim", func(t *testing.T) { testClaim(t, open) })
-	t.Run("confirm", func(t *testing.T) { testConfirm(t, open) })
-	t.Run("meetings", func(t *testing.T) { testMeetings(t, open) })
-	t.Run("adopt", func(t *testing.T) { testAdopt(t, open) })
-	t.Run("orphans", func(t *testing.T) { testOrphans(t, open) })
-	t.Run("settle", func(t *testing.T) { testSettle(t, open) })
-	t.Run("backends", func(t *testing.T) { testBackends(t, open) })
-	t.Run("frontends", func(t *testing.T) { testFrontends(t, open) })
-	t.Run("nodes", func(t *testing.T) { testNodes(t, open) })
-	t.Run("leases", func(t *testing.T) { testLeases(t, open) })
-	t.Run("invariants", func(t *testing.T) { testInvariants(t, open) })
-	t.Run("simultaneous", func(t *testing.T) { testSimultaneous(t, open) })
-	t.Run("ids", func(t *testing.T) { testIDs(t, open) })
-	t.Run("store", func(t *testing.T) { testStore(t, open) })
+	for _, subject := range []struct {
+		name string
+		test func(t *testing.T, open opener)
+	}{
+		{"claim", testClaim},
+		{"confirm", testConfirm},
+		{"meetings", testMeetings},
+		{"adopt", testAdopt},
+		{"orphans", testOrphans},
+		{"settle", testSettle},
+		{"backends", testBackends},
+		{"frontends", testFrontends},
+		{"nodes", testNodes},
+		{"leases", testLeases},
+		{"invariants", testInvariants},
+		{"simultaneous", testSimultaneous},
+		{"ids", testIDs},
+		{"store", testStore},
+	} {
+		t.Run(subject.name, func(t *testing.T) {
+			t.Parallel()
+			subject.test(t, open)
+		})
+	}
 }
 
 type opener func(t *testing.T) b3scale.Store

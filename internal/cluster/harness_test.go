@@ -1,0 +1,269 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/bbb/bbbtest"
+	"b3scale/internal/routing"
+	"b3scale/internal/sqlstore"
+)
+
+const frontendKey = "school"
+
+// plan describes a site. The zero value has three 3.0 nodes, reached without
+// sockets, whose rooms have been listed before.
+type plan struct {
+	nodes    int
+	node     func(i int, o *bbbtest.Options)
+	backend  func(i int, b *b3scale.Backend)
+	sockets  bool
+	unlisted bool // nobody has ever listed the backends
+	opts     Options
+	load     routing.LoadOptions
+	wrap     func(b3scale.Store) b3scale.Store
+}
+
+// site is a cluster over simulated nodes, with SQLite in a file.
+type site struct {
+	t        *testing.T
+	ctx      context.Context // also while cleaning up
+	plan     plan
+	path     string
+	store    *sqlstore.Store
+	nodes    []*bbbtest.Node
+	network  *bbbtest.Network // nil with sockets
+	client   *bbb.Client
+	frontend b3scale.Frontend
+	backends []string // ids, by node
+	c        *Cluster
+	seen     []*sightings // of the lists that the test asks for, by node
+
+	background sync.WaitGroup
+	unchecked  bool // the test leaves rows and rooms apart on purpose
+}
+
+// inBubble runs a test in fake time.
+func inBubble(t *testing.T, p plan, body func(s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		body(newSite(t, p))
+	})
+}
+
+func newSite(t *testing.T, p plan) *site {
+	t.Helper()
+	if p.nodes == 0 {
+		p.nodes = 3
+	}
+	if p.load == (routing.LoadOptions{}) {
+		p.load = routing.LoadOptions{DefaultSize: 15, Hold: 10 * time.Minute, Fade: 20 * time.Minute}
+	}
+	s := &site{t: t, ctx: context.WithoutCancel(t.Context()), plan: p, path: filepath.Join(t.TempDir(), "b3scale.db")}
+	s.startNodes()
+	s.open()
+	t.Cleanup(func() {
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.configure()
+	s.c = s.newCluster()
+	for range s.nodes {
+		s.seen = append(s.seen, &sightings{})
+	}
+	t.Cleanup(func() {
+		if !t.Failed() && !s.unchecked {
+			s.check()
+		}
+	})
+	return s
+}
+
+func (s *site) startNodes() {
+	s.t.Helper()
+	for i := range s.plan.nodes {
+		o := bbbtest.Options{Name: fmt.Sprint("bbb", i), Secret: fmt.Sprint("secret-of-", i)}
+		if s.plan.node != nil {
+			s.plan.node(i, &o)
+		}
+		if s.plan.sockets {
+			s.nodes = append(s.nodes, bbbtest.Start(s.t, o))
+			continue
+		}
+		n := bbbtest.New(o)
+		s.t.Cleanup(n.Close)
+		s.nodes = append(s.nodes, n)
+	}
+	var opts bbb.ClientOptions
+	if !s.plan.sockets {
+		s.network = bbbtest.Transport(s.nodes...)
+		opts.Transport = s.network
+	}
+	s.client = bbb.NewClient(opts)
+	s.t.Cleanup(s.client.CloseIdle)
+}
+
+func (s *site) open() {
+	s.t.Helper()
+	store, err := sqlstore.Open(s.ctx, s.path, sqlstore.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.store = store
+}
+
+func (s *site) configure() {
+	s.t.Helper()
+	ctx := s.ctx
+	var err error
+	s.frontend, err = s.store.SaveFrontend(ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i, n := range s.nodes {
+		b := b3scale.Backend{Host: n.BaseURL(), Secret: b3scale.Secret(n.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1}
+		if s.plan.backend != nil {
+			s.plan.backend(i, &b)
+		}
+		saved, err := s.store.SaveBackend(ctx, b)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if !s.plan.unlisted {
+			if err := s.store.MarkListed(ctx, saved.ID, b3scale.MicrosOf(time.Now())); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+		s.backends = append(s.backends, saved.ID)
+	}
+}
+
+// newCluster makes a cluster as after a start: from what the store knows. All
+// its backends count as probed well just now.
+func (s *site) newCluster() *Cluster {
+	s.t.Helper()
+	var store b3scale.Store = s.store
+	if s.plan.wrap != nil {
+		store = s.plan.wrap(store)
+	}
+	c := New(store, routing.NewTable(s.plan.load), s.client, slog.New(slog.DiscardHandler), s.plan.opts)
+	if err := c.Load(s.ctx); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, b := range c.Backends() {
+		b.Probed(true, time.Now())
+	}
+	return c
+}
+
+// restart replaces the cluster by a new one on the same store.
+func (s *site) restart() {
+	s.t.Helper()
+	s.c = s.newCluster()
+	for i := range s.seen {
+		s.seen[i] = &sightings{}
+	}
+}
+
+// run starts the cluster's own work: probes, lists and looks.
+func (s *site) run() (stop func()) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.background.Go(func() {
+		if err := s.c.Run(ctx); err != nil {
+			s.t.Errorf("Run: %v", err)
+		}
+	})
+	stop = func() {
+		cancel()
+		s.background.Wait()
+	}
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// trustAll keeps the good probes fresh without asking the nodes, so that only
+// the test's own calls reach them.
+func (s *site) trustAll() {
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.background.Go(func() {
+		for ctx.Err() == nil {
+			for _, b := range s.c.Backends() {
+				b.Probed(true, time.Now())
+			}
+			pause(ctx, time.Second)
+		}
+	})
+	s.t.Cleanup(func() {
+		cancel()
+		s.background.Wait()
+	})
+}
+
+// prefer makes new meetings go to these nodes, in this order, by people in
+// foreign rooms on the others.
+func (s *site) prefer(nodes ...int) {
+	for i := range s.nodes {
+		rank := slices.Index(nodes, i)
+		if rank < 0 {
+			rank = len(s.nodes)
+		}
+		s.backend(i).SetForeign(1000 * rank)
+	}
+}
+
+func (s *site) backend(node int) *routing.Backend { return s.c.table.Backend(s.backends[node]) }
+
+// nodeOf is the number of the node that a backend id stands for.
+func (s *site) nodeOf(backendID string) int { return slices.Index(s.backends, backendID) }
+
+func (s *site) key(id string) b3scale.MeetingKey {
+	return b3scale.MeetingKey{FrontendID: s.frontend.ID, MeetingID: id}
+}
+
+// nodeID is the id of a meeting on the nodes.
+func nodeID(id string) string { return b3scale.EncodeMeetingID(frontendKey, id) }
+
+func params(pairs ...string) bbb.Params {
+	var p bbb.Params
+	for i := 0; i < len(pairs); i += 2 {
+		p.Set(pairs[i], pairs[i+1])
+	}
+	return p
+}
+
+func (s *site) admin(node int, state b3scale.AdminState) {
+	s.t.Helper()
+	b := s.backend(node).Backend
+	b.AdminState = state
+	if _, err := s.c.SaveBackend(s.ctx, b); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) lose(node int) {
+	s.t.Helper()
+	if err := s.c.DeclareLost(s.ctx, s.backends[node]); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) find(node int) {
+	s.t.Helper()
+	if _, err := s.store.ClearLost(s.ctx, s.backends[node]); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.c.LoadConfig(s.ctx); err != nil {
+		s.t.Fatal(err)
+	}
+}
