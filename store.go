@@ -138,8 +138,13 @@ type NodeFacts interface {
 	// Probes tells when any instance last reached each backend.
 	Probes(ctx context.Context) (map[string]Micros, error)
 	// DeclareLost passes the verdict that a backend's meetings may be placed
-	// elsewhere; ClearLost takes it back. Both report whether they changed it.
+	// elsewhere, because an operator says so; ClearLost takes it back. Both
+	// report whether they changed it.
 	DeclareLost(ctx context.Context, backendID string) (bool, error)
+	// PassVerdict passes the same verdict because the backend is silent. It
+	// refuses if any instance has reached the backend within that time, or if
+	// too many backends are lost: then our own network is the patient.
+	PassVerdict(ctx context.Context, backendID string, silent time.Duration) (bool, error)
 	ClearLost(ctx context.Context, backendID string) (bool, error)
 }
 

@@ -81,6 +81,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 func clusterOptions(cfg config.Config, opts cluster.Options) cluster.Options {
 	opts.Observe = cfg.Observe
 	opts.ProbeInterval = cfg.ProbeInterval
+	opts.LostAfter = cfg.LostAfter
 	// The answer must be written before the server gives up on the request.
 	opts.RequestTimeout = min(cfg.RequestTimeout, cfg.WriteTimeout) * 9 / 10
 	return opts

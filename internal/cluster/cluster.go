@@ -30,6 +30,7 @@ type Options struct {
 
 	ProbeInterval time.Duration // 2 s
 	ProbeTimeout  time.Duration // 2 s
+	LostAfter     time.Duration // 90 s of silence before a backend is lost
 	ListInterval  time.Duration // 10 s; every backend, jittered
 	ListTimeout   time.Duration // 20 s
 
@@ -54,6 +55,7 @@ func (o Options) withDefaults() Options {
 		value time.Duration
 	}{
 		{&o.ProbeInterval, 2 * time.Second}, {&o.ProbeTimeout, 2 * time.Second},
+		{&o.LostAfter, 90 * time.Second},
 		{&o.ListInterval, 10 * time.Second}, {&o.ListTimeout, 20 * time.Second},
 		{&o.RequestTimeout, 55 * time.Second}, {&o.CreateTimeout, 20 * time.Second},
 		{&o.BodyTimeout, 40 * time.Second}, {&o.CallTimeout, 10 * time.Second}, {&o.JoinWait, 3 * time.Second},

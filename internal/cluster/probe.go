@@ -18,8 +18,29 @@ const probeID = "b3scale-probe"
 
 // watcher follows one backend until it is removed.
 type watcher struct {
-	cancel context.CancelFunc
-	list   chan struct{} // asks for a list now
+	cancel  context.CancelFunc
+	list    chan struct{} // asks for a list now
+	silence silence       // of the probe loop
+}
+
+// silence is a period in which every probe failed.
+type silence struct {
+	since, last time.Time
+}
+
+// after takes in the outcome of a probe and tells how long the backend has
+// been silent. A gap in our own probing says nothing about the node, so it
+// begins the period anew.
+func (s *silence) after(ok bool, now time.Time, interval time.Duration) time.Duration {
+	if ok {
+		*s = silence{}
+		return 0
+	}
+	if s.since.IsZero() || now.Sub(s.last) > 3*interval {
+		s.since = now
+	}
+	s.last = now
+	return now.Sub(s.since)
 }
 
 // watchAll keeps one watcher per configured backend.
@@ -35,7 +56,7 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 				ctx, cancel := context.WithCancel(ctx)
 				w := &watcher{cancel: cancel, list: make(chan struct{}, 1)}
 				c.watchers[b.ID] = w
-				wg.Go(func() { c.probeLoop(ctx, b.ID) })
+				wg.Go(func() { c.probeLoop(ctx, b.ID, w) })
 				wg.Go(func() { c.listLoop(ctx, b.ID, w) })
 			}
 		}
@@ -70,22 +91,42 @@ func (c *Cluster) nudge(backendID string) {
 	}
 }
 
-func (c *Cluster) probeLoop(ctx context.Context, id string) {
+func (c *Cluster) probeLoop(ctx context.Context, id string, w *watcher) {
 	for ctx.Err() == nil {
 		b := c.table.Backend(id)
 		if b == nil {
 			return
 		}
-		c.probe(ctx, b)
+		ok := c.probe(ctx, b)
+		if w.silence.after(ok, time.Now(), max(c.opts.ProbeInterval, c.opts.ProbeTimeout)) >= c.opts.LostAfter {
+			c.passVerdict(ctx, b)
+		}
 		pause(ctx, jitter(c.opts.ProbeInterval))
 	}
 }
 
-// probe asks one backend for a sign of life.
-func (c *Cluster) probe(ctx context.Context, b *routing.Backend) {
+// passVerdict calls a silent backend lost, if the store agrees. Slow and
+// careful: people may be in its rooms, and a server that restarts is silent,
+// too.
+func (c *Cluster) passVerdict(ctx context.Context, b *routing.Backend) {
+	if b.Lost || c.opts.Observe {
+		return
+	}
+	passed, err := c.store.PassVerdict(ctx, b.ID, c.opts.LostAfter)
+	switch {
+	case err != nil:
+		c.log.WarnContext(ctx, "verdict lost not stored", "backend", b.ID, "error", err)
+	case passed:
+		c.log.ErrorContext(ctx, "backend is lost: its meetings are placed elsewhere", "backend", b.ID, "host", b.Host, "silent", c.opts.LostAfter)
+		c.reloadSoon()
+	}
+}
+
+// probe asks one backend for a sign of life and reports whether it came.
+func (c *Cluster) probe(ctx context.Context, b *routing.Backend) bool {
 	err := c.ask(ctx, b)
 	if ctx.Err() != nil {
-		return // we are stopping: that says nothing about the node
+		return true // we are stopping: that says nothing about the node
 	}
 	before, known := b.Reachable(), b.WasProbed()
 	b.Probed(err == nil, time.Now())
@@ -99,6 +140,7 @@ func (c *Cluster) probe(ctx context.Context, b *routing.Backend) {
 	if err == nil && b.Lost {
 		c.clearLost(ctx, b)
 	}
+	return err == nil
 }
 
 func (c *Cluster) ask(ctx context.Context, b *routing.Backend) error {

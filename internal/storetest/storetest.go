@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
 		{"orphans", testOrphans},
 		{"settle", testSettle},
 		{"backends", testBackends},
+		{"verdict", testVerdict},
 		{"frontends", testFrontends},
 		{"nodes", testNodes},
 		{"leases", testLeases},

@@ -1,0 +1,57 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"b3scale"
+)
+
+func testVerdict(t *testing.T, open opener) {
+	const silent = time.Hour
+	pass := func(f *fixture, id string, want bool) {
+		f.Helper()
+		passed, err := f.store.PassVerdict(f.Context(), id, silent)
+		f.expect("pass the verdict", passed, err, want)
+		if f.backend(id).Lost != want {
+			f.Errorf("lost is %v, want %v", !want, want)
+		}
+	}
+	run(t, open, "silent for everybody", func(f *fixture) {
+		pass(f, f.a, true)
+		again, err := f.store.PassVerdict(f.Context(), f.a, silent)
+		f.expect("pass it again", again, err, false)
+	})
+	run(t, open, "a good probe of any instance is a veto", func(f *fixture) {
+		f.must(f.store.SaveProbes(f.Context(), "other", []string{f.a}))
+		pass(f, f.a, false)
+		passed, err := f.store.PassVerdict(f.Context(), f.a, 0)
+		f.expect("a probe before the silence is none", passed, err, true)
+	})
+	run(t, open, "of three ready backends one may be lost", func(f *fixture) {
+		pass(f, f.a, true)
+		pass(f, f.b, false)
+	})
+	run(t, open, "a verdict counts for a while after it was taken back", func(f *fixture) {
+		pass(f, f.a, true)
+		cleared, err := f.store.ClearLost(f.Context(), f.a)
+		f.expect("clear", cleared, err, true)
+		pass(f, f.b, false)
+		pass(f, f.a, true) // its own does not count against it
+	})
+	run(t, open, "of five two may be lost, and those that are not ready do not count", func(f *fixture) {
+		for _, host := range []string{"https://d/", "https://e/"} {
+			f.saveBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminReady})
+		}
+		for _, host := range []string{"https://f/", "https://g/"} {
+			f.saveBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminStopped})
+		}
+		pass(f, f.a, true)
+		pass(f, f.b, true)
+		pass(f, f.c, false)
+	})
+	run(t, open, "an unknown backend", func(f *fixture) {
+		passed, err := f.store.PassVerdict(f.Context(), b3scale.NewID(), silent)
+		f.expect("pass the verdict", passed, err, false)
+	})
+}
