@@ -14,13 +14,10 @@ const secret = "fixture-Secret-6b1f0e9d4c"
 
 // vector is an entry of checksums.json.
 type vector struct {
-	Description, Call, Secret  string
-	QueryWithoutChecksum       string
-	SHA1, SHA256, SHA384       string
-	SHA512                     string
-	FormBody                   map[string]string
-	Versions, Note             string
-	wantUnsigned, wantFormRule bool
+	Description, Call, Secret    string
+	QueryWithoutChecksum         string
+	SHA1, SHA256, SHA384, SHA512 string
+	FormBody                     map[string]string
 }
 
 func readJSON(t *testing.T, name string, into any) {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -100,12 +101,10 @@ func NewClient(opts ClientOptions) *Client {
 // Do sends one call and reads its answer, FAILED ones included. What brings no
 // answer is a *CallError, which tells whether the node may have executed it.
 func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) {
-	connected := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected = true },
-	})
+	var sent atomic.Bool // set by the connection's own goroutine
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	fail := func(outcome Outcome, err error) (*Answer, error) {
-		return nil, &CallError{Call: call.Name, Outcome: outcome, Err: withoutURL(err, connected)}
+		return nil, &CallError{Call: call.Name, Outcome: outcome, Err: withoutURL(err, sent.Load())}
 	}
 	req, err := newRequest(ctx, node, call)
 	if err != nil {
@@ -113,10 +112,10 @@ func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) 
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		if connected {
+		if sent.Load() {
 			return fail(Unknown, err)
 		}
-		return fail(Refused, err) // no connection, so nothing was sent
+		return fail(Refused, err) // without its whole header no request is executed
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -188,11 +187,11 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 
 // withoutURL removes the signed address that net/http puts into its errors,
 // and what it quotes of a broken answer: web servers echo addresses.
-func withoutURL(err error, connected bool) error {
+func withoutURL(err error, sent bool) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
-	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes && connected {
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes && sent {
 		return errors.New(text + "…")
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +22,8 @@ import (
 // params of the calls below; none of it may be in an error.
 const private = "meetingID=private-room&password=private-word"
 
-// do makes a call that must fail, looks at the outcome and at the text.
-func do(t *testing.T, ctx context.Context, opts bbb.ClientOptions, node bbb.Node, want bbb.Outcome) error {
+// do makes a call that must fail, and looks at the outcome, the causes and the text.
+func do(ctx context.Context, t *testing.T, opts bbb.ClientOptions, node bbb.Node, want bbb.Outcome, causes ...error) {
 	t.Helper()
 	call := bbb.Call{Name: "end", Params: bbb.ParseParams(private)}
 	_, err := newClient(t, opts).Do(ctx, node, call)
@@ -45,7 +46,11 @@ func do(t *testing.T, ctx context.Context, opts bbb.ClientOptions, node bbb.Node
 	if !strings.HasPrefix(err.Error(), "end: "+want.String()+": ") {
 		t.Errorf("the error does not say what failed: %v", err)
 	}
-	return err
+	for _, cause := range causes {
+		if !errors.Is(err, cause) {
+			t.Errorf("%v does not wrap %v", err, cause)
+		}
+	}
 }
 
 // listen starts a server below HTTP. handle gets every connection and may
@@ -97,50 +102,47 @@ func TestRefusedMeansThatNothingWasSent(t *testing.T) {
 		}
 		_ = l.Close()
 		node := bbb.Node{BaseURL: "http://" + l.Addr().String() + path, Secret: secret}
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Refused)
 	})
 	t.Run("connecting takes too long", func(t *testing.T) {
 		t.Parallel()
 		node := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
-		do(t, t.Context(), bbb.ClientOptions{DialTimeout: 1}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{DialTimeout: 1}, node, bbb.Refused)
 	})
 	t.Run("the deadline has passed", func(t *testing.T) {
 		t.Parallel()
 		node := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := do(t, ctx, bbb.ClientOptions{}, node, bbb.Refused)
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v does not wrap the cause", err)
-		}
+		do(ctx, t, bbb.ClientOptions{}, node, bbb.Refused, context.Canceled)
 	})
 	t.Run("unknown authority", func(t *testing.T) {
 		t.Parallel()
 		node, _ := serveTLS(t)
-		do(t, t.Context(), bbb.ClientOptions{RootCAs: x509.NewCertPool()}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{RootCAs: x509.NewCertPool()}, node, bbb.Refused)
 	})
 	t.Run("certificate of somebody else", func(t *testing.T) {
 		t.Parallel()
 		node, pool := serveTLS(t)
 		node.BaseURL = strings.Replace(node.BaseURL, "127.0.0.1", "localhost", 1)
-		do(t, t.Context(), bbb.ClientOptions{RootCAs: pool}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{RootCAs: pool}, node, bbb.Refused)
 	})
 	t.Run("no TLS there", func(t *testing.T) {
 		t.Parallel()
 		node := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
 		node.BaseURL = strings.Replace(node.BaseURL, "http:", "https:", 1)
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Refused)
 	})
 	t.Run("TLS handshake takes too long", func(t *testing.T) {
 		t.Parallel()
 		node := listen(t, func(net.Conn) {})
 		node.BaseURL = strings.Replace(node.BaseURL, "http:", "https:", 1)
-		do(t, t.Context(), bbb.ClientOptions{DialTimeout: 50 * time.Millisecond}, node, bbb.Refused)
+		do(t.Context(), t, bbb.ClientOptions{DialTimeout: 50 * time.Millisecond}, node, bbb.Refused)
 	})
 	t.Run("the address is none", func(t *testing.T) {
 		t.Parallel()
 		for _, base := range []string{"", "/", "https://", "bbb1.example.org/", "ftp://127.0.0.1/", "http://127.0.0.1:port/", "http://a b/", "http://%zz/", "\x7f"} {
-			do(t, t.Context(), bbb.ClientOptions{}, bbb.Node{BaseURL: base, Secret: secret}, bbb.Refused)
+			do(t.Context(), t, bbb.ClientOptions{}, bbb.Node{BaseURL: base, Secret: secret}, bbb.Refused)
 		}
 	})
 }
@@ -169,38 +171,30 @@ func TestUnknownMeansThatItMayHaveHappened(t *testing.T) {
 	t.Parallel()
 	t.Run("closed without a word", func(t *testing.T) {
 		t.Parallel()
-		do(t, t.Context(), bbb.ClientOptions{}, raw(t, ""), bbb.Unknown)
-	})
-	t.Run("closed before the request was read", func(t *testing.T) {
-		t.Parallel()
-		node := listen(t, func(conn net.Conn) { _ = conn.Close() })
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Unknown)
+		do(t.Context(), t, bbb.ClientOptions{}, raw(t, ""), bbb.Unknown)
 	})
 	t.Run("no answer in time", func(t *testing.T) {
 		t.Parallel()
 		node := listen(t, func(net.Conn) {})
-		err := do(t, short(t), bbb.ClientOptions{}, node, bbb.Unknown)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v does not wrap the cause", err)
-		}
+		do(short(t), t, bbb.ClientOptions{}, node, bbb.Unknown, context.DeadlineExceeded)
 	})
 	t.Run("body cut short", func(t *testing.T) {
 		t.Parallel()
 		node := raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<response>\n<returncode>SUCCESS</returncode>\n</response>")
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Unknown)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Unknown)
 	})
 	t.Run("chunks cut short", func(t *testing.T) {
 		t.Parallel()
 		node := raw(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n<response>\r\n")
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Unknown)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Unknown)
 	})
 	t.Run("headers cut short", func(t *testing.T) {
 		t.Parallel()
-		do(t, t.Context(), bbb.ClientOptions{}, raw(t, "HTTP/1.1 200 OK\r\nContent-"), bbb.Unknown)
+		do(t.Context(), t, bbb.ClientOptions{}, raw(t, "HTTP/1.1 200 OK\r\nContent-"), bbb.Unknown)
 	})
 	t.Run("not HTTP", func(t *testing.T) {
 		t.Parallel()
-		do(t, t.Context(), bbb.ClientOptions{}, raw(t, "220 mail.example.org ESMTP\r\n"), bbb.Unknown)
+		do(t.Context(), t, bbb.ClientOptions{}, raw(t, "220 mail.example.org ESMTP\r\n"), bbb.Unknown)
 	})
 	t.Run("headers that echo the query", func(t *testing.T) {
 		t.Parallel()
@@ -211,7 +205,7 @@ func TestUnknownMeansThatItMayHaveHappened(t *testing.T) {
 				}
 				_ = conn.Close()
 			})
-			do(t, t.Context(), bbb.ClientOptions{}, node, bbb.Unknown)
+			do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Unknown)
 		}
 	})
 	t.Run("byte by byte", func(t *testing.T) {
@@ -229,10 +223,7 @@ func TestUnknownMeansThatItMayHaveHappened(t *testing.T) {
 				}
 			}
 		})
-		err := do(t, short(t), bbb.ClientOptions{}, node, bbb.Unknown)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v does not wrap the cause", err)
-		}
+		do(short(t), t, bbb.ClientOptions{}, node, bbb.Unknown, context.DeadlineExceeded)
 	})
 }
 
@@ -276,9 +267,10 @@ func TestServerErrors(t *testing.T) {
 				_, _ = io.WriteString(w, "<html>"+r.URL.RawQuery)
 			}
 		})
-		err := do(t, t.Context(), bbb.ClientOptions{}, node, bbb.ServerError)
-		if !strings.Contains(err.Error(), fmt.Sprint(status)) {
-			t.Errorf("%v does not name the status %d", err, status)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.ServerError)
+		_, err := newClient(t, bbb.ClientOptions{}).Do(t.Context(), node, bbb.Call{Name: "end"})
+		if want := fmt.Sprintf("end: server error: HTTP status %d", status); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }
@@ -292,7 +284,7 @@ func TestBrokenRedirectIsAServerError(t *testing.T) {
 			w.Header().Set("Location", location+r.URL.RawQuery)
 			w.WriteHeader(http.StatusFound)
 		})
-		do(t, t.Context(), bbb.ClientOptions{}, node, bbb.ServerError)
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.ServerError)
 	}
 }
 
@@ -315,7 +307,7 @@ func TestMalformedAnswers(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			do(t, t.Context(), bbb.ClientOptions{}, serve(t, answer([]byte(c.body))), bbb.Malformed)
+			do(t.Context(), t, bbb.ClientOptions{}, serve(t, answer([]byte(c.body))), bbb.Malformed)
 		})
 	}
 }
@@ -332,7 +324,7 @@ func TestAnswersThatAreTooLarge(t *testing.T) {
 			t.Parallel()
 			node := serve(t, handler)
 			size := int64(len(body))
-			do(t, t.Context(), bbb.ClientOptions{MaxAnswer: size - 1}, node, bbb.Malformed)
+			do(t.Context(), t, bbb.ClientOptions{MaxAnswer: size - 1}, node, bbb.Malformed)
 			if _, err := newClient(t, bbb.ClientOptions{MaxAnswer: size}).Do(t.Context(), node, bbb.Call{Name: "end"}); err != nil {
 				t.Errorf("exactly the limit: %v", err)
 			}
@@ -360,3 +352,21 @@ func TestOutcomes(t *testing.T) {
 		t.Error("the cause is not wrapped")
 	}
 }
+
+// The line between refused and unknown is the end of the request's header.
+func TestHeaderDecides(t *testing.T) {
+	t.Parallel()
+	for wrote, want := range map[bool]bbb.Outcome{false: bbb.Refused, true: bbb.Unknown} {
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			if wrote {
+				httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+			}
+			return nil, io.ErrUnexpectedEOF
+		})
+		do(t.Context(), t, bbb.ClientOptions{Transport: transport}, bbb.Node{BaseURL: "http://node.example.org/"}, want, io.ErrUnexpectedEOF)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

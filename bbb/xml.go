@@ -492,7 +492,8 @@ func reference(name string) (string, bool) {
 	if text, ok := entities[name]; ok {
 		return text, true
 	}
-	digits, base := "", 10
+	var digits string
+	base := 10
 	switch {
 	case strings.HasPrefix(name, "#x"):
 		digits, base = name[2:], 16

@@ -23,10 +23,9 @@ func readReference(raw []byte) (leaves []leaf, depth int, directive bool, err er
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
 	dec := xml.NewDecoder(bytes.NewReader(raw))
 	type open struct {
-		path   string
-		text   strings.Builder
-		inner  bool
-		closed int
+		path  string
+		text  strings.Builder
+		inner bool // it has elements
 	}
 	stack := []*open{{}}
 	roots := 0

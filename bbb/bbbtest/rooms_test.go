@@ -2,7 +2,6 @@ package bbbtest
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -31,79 +30,6 @@ func TestCreateTimesDifferWithinOneMillisecond(t *testing.T) {
 	}
 }
 
-func TestCreateReadsItsParameters(t *testing.T) {
-	t.Parallel()
-	n := New(Options{})
-	get(t, n, "create", "meetingID", " ro\x01om ", "name", "A  &\tB", "maxParticipants", "7", "duration", "90", "record", "TRUE",
-		"guestPolicy", "ask_moderator", "meta_Some-Key", " one ", "meta_1bad", "x", "meta_bad_one", "x", "meta_", "x", "unknown", "kept")
-	r, ok := n.Room("room")
-	if !ok {
-		t.Fatal("room is not there: its id was not cleaned")
-	}
-	if r.Name != "A  &B" || r.MaxUsers != 7 || r.Duration != 90 || !r.Recording || r.GuestPolicy != "ASK_MODERATOR" {
-		t.Errorf("got %+v", r)
-	}
-	if got := r.Metadata.Encode(); got != "some-key=one" {
-		t.Errorf("metadata is %q, want some-key=one", got)
-	}
-	if got := r.Params.Get("unknown"); got != "kept" {
-		t.Errorf("parameter is %q, want kept", got)
-	}
-	if got := get(t, n, "getMeetingInfo", "meetingID", "room"); !strings.Contains(got, "<meetingName>A &amp;B</meetingName>") {
-		t.Errorf("white space is not collapsed: %s", got)
-	}
-}
-
-func TestRepeatedCreateByVersion(t *testing.T) {
-	t.Parallel()
-	for _, version := range versions {
-		n := New(Options{Version: version})
-		create := func(attendeePW, moderatorPW string) string {
-			return key(t, n, "create", "meetingID", "room", "name", "Room", "attendeePW", attendeePW, "moderatorPW", moderatorPW)
-		}
-		create("attend", "moderate")
-		before, _ := n.Room("room")
-		bare := "idNotUnique"
-		if version == "3.0" {
-			bare = "duplicateWarning"
-		}
-		for _, test := range []struct{ attendeePW, moderatorPW, want string }{
-			{"attend", "moderate", "duplicateWarning"}, {"attend", "other", "idNotUnique"}, {"", "moderate", "idNotUnique"}, {"", "", bare},
-		} {
-			if got := create(test.attendeePW, test.moderatorPW); got != test.want {
-				t.Errorf("%s: create with %q, %q: messageKey is %q, want %q", version, test.attendeePW, test.moderatorPW, got, test.want)
-			}
-		}
-		if after, _ := n.Room("room"); after.InternalID != before.InternalID {
-			t.Errorf("%s: the room was replaced", version)
-		}
-	}
-}
-
-func TestMalformedModulesBreakCreate(t *testing.T) {
-	t.Parallel()
-	for _, version := range versions {
-		n := New(Options{Version: version})
-		r := request{call: "create", method: "POST", query: "meetingID=room&name=Room", contentType: "application/xml", body: "<modules><module>"}
-		if got := ask(t, n, r).StatusCode; got != http.StatusInternalServerError {
-			t.Errorf("%s: status is %d, want 500", version, got)
-		}
-		if _, made := n.Room("room"); made != (version != "3.0") {
-			t.Errorf("%s: room is there: %v", version, made)
-		}
-	}
-}
-
-func TestAbsentMeetingIDByVersion(t *testing.T) {
-	t.Parallel()
-	for _, version := range versions[:4] {
-		n := New(Options{Version: version})
-		if got := ask(t, n, request{call: "create", query: "name=Room"}).StatusCode; got != http.StatusInternalServerError {
-			t.Errorf("%s: status is %d, want 500", version, got)
-		}
-	}
-}
-
 func TestInternalIDsByVersion(t *testing.T) {
 	t.Parallel()
 	for _, version := range versions {
@@ -117,76 +43,6 @@ func TestInternalIDsByVersion(t *testing.T) {
 				t.Errorf("%s: %q is found: %v, want %v", version, id, got, want)
 			}
 		}
-	}
-}
-
-func TestBreakoutErrorsByVersion(t *testing.T) {
-	t.Parallel()
-	for _, version := range versions {
-		n := New(Options{Version: version})
-		n.AddRoom(Room{ExternalID: "parent"})
-		for query, message := range map[string]string{
-			"sequence=1":                        "parentMeetingIDMissing",
-			"sequence=1&parentMeetingID=nobody": "parentMeetingDoesNotExist",
-			"parentMeetingID=parent":            "",
-		} {
-			resp := ask(t, n, request{call: "create", query: "meetingID=room-1&name=Room&isBreakout=true&" + query})
-			if version != "3.0" || message == "" {
-				if resp.StatusCode != http.StatusInternalServerError {
-					t.Errorf("%s: %s: status is %d, want 500", version, query, resp.StatusCode)
-				}
-			} else if got := keyOf(t, text(t, resp)); got != message {
-				t.Errorf("%s: %s: messageKey is %q, want %q", version, query, got, message)
-			}
-		}
-	}
-}
-
-func TestBreakoutsLiveWithTheirParent(t *testing.T) {
-	t.Parallel()
-	n := New(Options{})
-	get(t, n, "create", "meetingID", "parent", "name", "Parent", "meta_origin", "school")
-	opened := n.OpenBreakouts("parent", 2)
-	if len(opened) != 2 || opened[0].ExternalID == opened[1].ExternalID || opened[0].VoiceBridge == opened[1].VoiceBridge {
-		t.Fatalf("got %+v", opened)
-	}
-	for i, r := range opened {
-		if r.Metadata.Get("origin") != "school" || r.Sequence != i+1 {
-			t.Errorf("breakout is %+v", r)
-		}
-		if got := get(t, n, "getMeetingInfo", "meetingID", r.ExternalID); !strings.Contains(got, "<isBreakout>true</isBreakout>") {
-			t.Errorf("breakout is not found by its external id: %s", got)
-		}
-	}
-	n.EndNow(opened[0].ExternalID)
-	if r, _ := n.Room("parent"); !slices.Equal(r.Breakouts, []string{opened[1].ExternalID}) {
-		t.Errorf("breakouts are %v, want the second one", r.Breakouts)
-	}
-	get(t, n, "end", "meetingID", "parent")
-	if rooms := n.Rooms(); len(rooms) != 0 {
-		t.Errorf("%d rooms are left, want none", len(rooms))
-	}
-}
-
-func TestAPIBreakoutIsCalledByItsInternalID(t *testing.T) {
-	t.Parallel()
-	n := New(Options{})
-	n.AddRoom(Room{ExternalID: "parent"})
-	create := func() string {
-		return key(t, n, "create", "meetingID", "my-room", "name", "Room", "isBreakout", "true", "parentMeetingID", "parent", "sequence", "3", "freeJoin", "true")
-	}
-	if got := create(); got != "" {
-		t.Fatalf("messageKey is %q, want none", got)
-	}
-	r, ok := n.Room("my-room")
-	if !ok || r.InternalID != "my-room" || !strings.HasSuffix(r.ExternalID, "-room") || !r.FreeJoin {
-		t.Errorf("room is %+v", r)
-	}
-	if again, ok := n.Room(r.ExternalID); !ok || again.InternalID != r.InternalID {
-		t.Error("room is not found by its external id")
-	}
-	if got := create(); got != "duplicateWarning" {
-		t.Errorf("messageKey is %q, want duplicateWarning", got)
 	}
 }
 

@@ -79,6 +79,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 }
 
 func clusterOptions(cfg config.Config, opts cluster.Options) cluster.Options {
+	opts.Instance = "local" // one process has the database
 	opts.Observe = cfg.Observe
 	opts.ProbeInterval = cfg.ProbeInterval
 	opts.LostAfter = cfg.LostAfter

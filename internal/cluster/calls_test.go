@@ -26,6 +26,7 @@ func (s *site) created(id string, pairs ...string) string {
 	if !answer.Succeeded() {
 		s.t.Fatalf("create %s: FAILED %s", id, answer.MessageKey())
 	}
+	time.Sleep(time.Microsecond) // a list from now on begins later than the row
 	return internalIDOf(answer)
 }
 
@@ -71,6 +72,7 @@ func (s *site) list(node int) {
 	if err := s.c.reconcile(s.ctx, s.backend(node), s.seen[node]); err != nil {
 		s.t.Fatalf("list node %d: %v", node, err)
 	}
+	s.settleConfig()
 	time.Sleep(time.Microsecond) // what follows is later, in fake time as in real
 }
 

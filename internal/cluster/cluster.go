@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,6 +80,7 @@ type Cluster struct {
 	log   *slog.Logger
 	opts  Options
 
+	storedAt atomic.Int64  // microseconds; our last successful write
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
 

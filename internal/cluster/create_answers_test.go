@@ -27,13 +27,15 @@ func TestCreateWhenTheNodeMisbehaves(t *testing.T) {
 		}
 	}
 	down := func(s *site, i int) { s.nodes[i].Down() }
-	silent := func(s *site, i int) { s.nodes[i].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole, Calls: []string{"create"}}) }
+	silent := func(s *site, i int) {
+		s.nodes[i].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole, Calls: []string{"create"}})
+	}
 
 	const creating, active, ended = b3scale.MeetingCreating, b3scale.MeetingActive, b3scale.MeetingEnded
 	cases := []struct {
 		name    string
 		before  func(*site) // with the room of an active meeting on node 0 already there
-		sick  func(*site)
+		sick    func(*site)
 		active  bool
 		creates []int // that arrived at each node
 		code    b3scale.Code
@@ -89,7 +91,7 @@ func TestCreateWhenTheNodeMisbehaves(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, plan{}, func(s *site) {
+			inBubble(t, plan{}, func(t *testing.T, s *site) {
 				s.trustAll()
 				if c.active {
 					s.placed(0, "class")

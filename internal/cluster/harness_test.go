@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -31,6 +34,7 @@ type plan struct {
 	opts     Options
 	load     routing.LoadOptions
 	wrap     func(b3scale.Store) b3scale.Store
+	calling  func(Nodes) Nodes
 }
 
 // site is a cluster over simulated nodes, with SQLite in a file.
@@ -53,11 +57,11 @@ type site struct {
 }
 
 // inBubble runs a test in fake time.
-func inBubble(t *testing.T, p plan, body func(s *site)) {
+func inBubble(t *testing.T, p plan, body func(t *testing.T, s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		body(newSite(t, p))
+		body(t, newSite(t, p))
 	})
 }
 
@@ -94,6 +98,8 @@ func (s *site) startNodes() {
 	s.t.Helper()
 	for i := range s.plan.nodes {
 		o := bbbtest.Options{Name: fmt.Sprint("bbb", i), Secret: fmt.Sprint("secret-of-", i)}
+		// Internal ids are made of the time. In fake time two nodes would make the same.
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(i) * 7013 * time.Millisecond) }
 		if s.plan.node != nil {
 			s.plan.node(i, &o)
 		}
@@ -114,8 +120,37 @@ func (s *site) startNodes() {
 	s.t.Cleanup(s.client.CloseIdle)
 }
 
+// emptyDatabase is the file of a store that has just been made. Copies of it
+// spare every test the migrations and their commits.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "b3scale-cluster-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "empty.db")
+	store, err := sqlstore.Open(context.Background(), path, sqlstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// open opens the store, in a fresh file at first.
 func (s *site) open() {
 	s.t.Helper()
+	if s.store == nil {
+		empty, err := emptyDatabase()
+		if err == nil {
+			err = os.WriteFile(s.path, empty, 0o600)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	store, err := sqlstore.Open(s.ctx, s.path, sqlstore.Options{})
 	if err != nil {
 		s.t.Fatal(err)
@@ -123,29 +158,32 @@ func (s *site) open() {
 	s.store = store
 }
 
+// configure saves the frontend and the backends, all at once: their commits
+// then cost little more than one.
 func (s *site) configure() {
 	s.t.Helper()
-	ctx := s.ctx
-	var err error
-	s.frontend, err = s.store.SaveFrontend(ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	s.backends = make([]string, len(s.nodes))
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		s.frontend, err = s.store.SaveFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true})
+		return err
+	})
 	for i, n := range s.nodes {
-		b := b3scale.Backend{Host: n.BaseURL(), Secret: b3scale.Secret(n.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1}
-		if s.plan.backend != nil {
-			s.plan.backend(i, &b)
-		}
-		saved, err := s.store.SaveBackend(ctx, b)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if !s.plan.unlisted {
-			if err := s.store.MarkListed(ctx, saved.ID, b3scale.MicrosOf(time.Now())); err != nil {
-				s.t.Fatal(err)
+		g.Go(func() error {
+			b := b3scale.Backend{Host: n.BaseURL(), Secret: b3scale.Secret(n.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1}
+			if s.plan.backend != nil {
+				s.plan.backend(i, &b)
 			}
-		}
-		s.backends = append(s.backends, saved.ID)
+			saved, err := s.store.SaveBackend(s.ctx, b)
+			s.backends[i] = saved.ID
+			if err != nil || s.plan.unlisted {
+				return err
+			}
+			return s.store.MarkListed(s.ctx, saved.ID, b3scale.MicrosOf(time.Now()))
+		})
+	}
+	if err := g.Wait(); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
@@ -157,7 +195,11 @@ func (s *site) newCluster() *Cluster {
 	if s.plan.wrap != nil {
 		store = s.plan.wrap(store)
 	}
-	c := New(store, routing.NewTable(s.plan.load), s.client, slog.New(slog.DiscardHandler), s.plan.opts)
+	var nodes Nodes = s.client
+	if s.plan.calling != nil {
+		nodes = s.plan.calling(nodes)
+	}
+	c := New(store, routing.NewTable(s.plan.load), nodes, slog.New(slog.DiscardHandler), s.plan.opts)
 	if err := c.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}
@@ -190,6 +232,19 @@ func (s *site) run() (stop func()) {
 	}
 	s.t.Cleanup(stop)
 	return stop
+}
+
+// settleConfig reads the configuration if the cluster asked for that. Run does
+// it otherwise.
+func (s *site) settleConfig() {
+	s.t.Helper()
+	select {
+	case <-s.c.reload:
+		if err := s.c.LoadConfig(s.ctx); err != nil {
+			s.t.Fatal(err)
+		}
+	default:
+	}
 }
 
 // trustAll keeps the good probes fresh without asking the nodes, so that only

@@ -98,11 +98,19 @@ func (c *Cluster) probeLoop(ctx context.Context, id string, w *watcher) {
 			return
 		}
 		ok := c.probe(ctx, b)
+		if c.storeSilent() {
+			w.silence = silence{} // then nobody could have told us that they reach it
+		}
 		if w.silence.after(ok, time.Now(), max(c.opts.ProbeInterval, c.opts.ProbeTimeout)) >= c.opts.LostAfter {
 			c.passVerdict(ctx, b)
 		}
 		pause(ctx, jitter(c.opts.ProbeInterval))
 	}
+}
+
+// storeSilent reports whether our own writes have not succeeded for a while.
+func (c *Cluster) storeSilent() bool {
+	return time.Since(time.UnixMicro(c.storedAt.Load())) > 3*max(c.opts.ProbeInterval, c.opts.ProbeTimeout)
 }
 
 // passVerdict calls a silent backend lost, if the store agrees. Slow and
@@ -187,10 +195,10 @@ func (c *Cluster) saveProbes(ctx context.Context) error {
 				reached = append(reached, b.ID)
 			}
 		}
-		if len(reached) == 0 {
-			continue
-		}
-		if err := c.store.SaveProbes(ctx, c.opts.Instance, reached); err != nil && ctx.Err() == nil {
+		err := c.store.SaveProbes(ctx, c.opts.Instance, reached) // also for none: it shows that the store takes writes
+		if err == nil {
+			c.storedAt.Store(time.Now().UnixMicro())
+		} else if ctx.Err() == nil {
 			c.log.WarnContext(ctx, "probes not stored", "error", err)
 		}
 	}

@@ -62,10 +62,8 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 		limit = g.opts.MaxPresentation
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.http.Body, limit))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return "", &problem{http.StatusRequestEntityTooLarge, &bbb.Failure{
-			Key: "sizeError", Message: fmt.Sprintf("The request body must not be larger than %d bytes", tooLarge.Limit),
-		}}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return "", tooLarge(e.Limit)
 	}
 	if err != nil {
 		return "", &problem{http.StatusBadRequest, &bbb.Failure{Key: "validationError", Message: "The request body ended too early"}}
@@ -75,6 +73,7 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 		return "", nil
 	}
 	kind, params, _ := mime.ParseMediaType(req.http.Header.Get("Content-Type"))
+	isForm := kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
 	switch {
 	case call.xml && trimmed[0] == '<': // clients label XML in many ways
 		if _, err := bbb.ParseXML(body); err != nil {
@@ -82,9 +81,11 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 		}
 		req.body = body
 		return "", nil
-	case kind == "application/x-www-form-urlencoded" && int64(len(body)) <= g.opts.MaxBody:
+	case isForm && int64(len(body)) > g.opts.MaxBody:
+		return "", tooLarge(g.opts.MaxBody)
+	case kind == "application/x-www-form-urlencoded":
 		return string(body), nil
-	case kind == "multipart/form-data" && int64(len(body)) <= g.opts.MaxBody:
+	case kind == "multipart/form-data":
 		form, err := multipartForm(body, params["boundary"])
 		if err != nil {
 			return "", refuse(&bbb.Failure{Key: "validationError", Message: "The form of the request body is malformed"})
@@ -92,6 +93,12 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 		return form, nil
 	}
 	return "", refuse(bbb.ErrContentType)
+}
+
+func tooLarge(limit int64) *problem {
+	return &problem{http.StatusRequestEntityTooLarge, &bbb.Failure{
+		Key: "sizeError", Message: fmt.Sprintf("The request body must not be larger than %d bytes", limit),
+	}}
 }
 
 // multipartForm turns the fields of a multipart form into an encoded one.
@@ -132,8 +139,8 @@ func (req *request) findMeeting() *problem {
 	if failure == nil && len(nodeID) > b3scale.MaxMeetingIDLength {
 		failure = bbb.ErrMeetingIDSize // the node would refuse it
 	}
-	if failure == bbb.ErrMissingMeetingID && req.Call == "getMeetingInfo" {
-		failure = bbb.ErrNotFound // it wins there (BBB API, getMeetingInfo)
+	if failure != nil && (req.Call == "getMeetingInfo" || req.Call == "end") {
+		failure = bbb.ErrNotFound // it wins there over all that is wrong with the id (BBB API, which error wins)
 	}
 	if failure != nil {
 		return refuse(failure)

@@ -190,14 +190,15 @@ func TestKillKeepsEverything(t *testing.T) {
 	}
 }
 
-// TestVictim is the process that TestKillKeepsEverything kills.
+// TestVictim is the process that TestKillKeepsEverything kills. Elsewhere it
+// has nothing to do.
 func TestVictim(t *testing.T) {
 	path := os.Getenv("SQLSTORE_TEST_VICTIM")
 	if path == "" {
-		t.Skip("only for TestKillKeepsEverything")
+		return
 	}
 	m := place(t, open(t, path))
-	fmt.Println("claimed", m.Key.FrontendID)
+	fmt.Fprintln(os.Stdout, "claimed", m.Key.FrontendID)
 	select {}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -138,19 +139,13 @@ func TestPlans(t *testing.T) {
 		activeAttendees: "SEARCH a USING INDEX sqlite_autoindex_attendees_1",
 	} {
 		plan := ""
-		err := s.read(t.Context(), func(ctx context.Context, tx session) error {
-			rows, err := tx.rows(ctx, `EXPLAIN QUERY PLAN `+text, make([]any, 10)...)
-			if err != nil {
-				return err
-			}
-			return eachRow(rows, func() error {
-				var id, parent, unused int
-				var detail string
-				err := rows.Scan(&id, &parent, &unused, &detail)
-				plan += detail + "\n"
-				return err
-			})
-		})
+		err := s.each(t.Context(), `EXPLAIN QUERY PLAN `+text, func(rows *sql.Rows) error {
+			var id, parent, unused int
+			var detail string
+			err := rows.Scan(&id, &parent, &unused, &detail)
+			plan += detail + "\n"
+			return err
+		}, make([]any, 10)...)
 		if err != nil || !containsLine(plan, want) {
 			t.Errorf("%s\ngot %v\n%swant %s", text, err, plan, want)
 		}

@@ -129,20 +129,21 @@ func (w *groupWriter) loop() {
 	}
 }
 
-// take moves what waits to group, without jobs whose callers gave up.
+// take moves what waits to group, without jobs whose callers gave up. An empty
+// group means that nothing waits; more says whether anything can come.
 func (w *groupWriter) take(group []*pending) (_ []*pending, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := min(len(w.waiting), maxGroup)
-	for _, p := range w.waiting[:n] {
-		if p.taken.CompareAndSwap(false, true) {
+	n := 0
+	for ; n < len(w.waiting) && len(group) < maxGroup; n++ {
+		if p := w.waiting[n]; p.taken.CompareAndSwap(false, true) {
 			group = append(group, p)
 		}
 	}
 	rest := copy(w.waiting, w.waiting[n:])
 	clear(w.waiting[rest:])
 	w.waiting = w.waiting[:rest]
-	return group, rest > 0 || !w.closed
+	return group, !w.closed
 }
 
 // runGroup commits the whole group at once. When one of its jobs fails, each
@@ -156,7 +157,7 @@ func (w *groupWriter) runGroup(group []*pending) {
 		}
 		return nil
 	})
-	if _, failed := err.(jobError); failed && len(group) > 1 {
+	if _, failed := errors.AsType[jobError](err); failed && len(group) > 1 {
 		for _, p := range group {
 			p.finish(w.transaction(func(tx *conn) error { return runJob(p, tx) }))
 		}
@@ -171,7 +172,7 @@ func (w *groupWriter) runGroup(group []*pending) {
 type jobError struct{ error }
 
 func (p *pending) finish(err error) {
-	if own, ok := err.(jobError); ok {
+	if own, ok := errors.AsType[jobError](err); ok {
 		err = own.error
 	}
 	p.err = err

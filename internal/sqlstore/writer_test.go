@@ -257,14 +257,24 @@ func TestACallerMayGiveUpUntilItsJobBegins(t *testing.T) {
 	s := openNew(t)
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	answer := make(chan error, 1)
-	go func() { answer <- s.write(ctx, insertLease("given up")) }()
-	queued(s, 1)
-	cancel()
-	if err := <-answer; b3scale.CodeOf(err) != b3scale.Unavailable || !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting: got %v", err)
+	answers := make(chan error, maxGroup+1) // more than the writer takes at once
+	for range cap(answers) {
+		go func() { answers <- s.write(ctx, insertLease("given up")) }()
 	}
+	queued(s, cap(answers))
+	cancel()
+	for range cap(answers) {
+		if err := <-answers; b3scale.CodeOf(err) != b3scale.Unavailable || !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting: got %v", err)
+		}
+	}
+	patient := make(chan error, 1)
+	go func() { patient <- s.write(context.Background(), insertLease("patient")) }()
+	queued(s, cap(answers)+1)
 	release()
+	if err := <-patient; err != nil {
+		t.Errorf("patient: got %v", err)
+	}
 
 	ctx, cancel = context.WithCancel(t.Context())
 	err := s.write(ctx, func(jobCtx context.Context, tx session) error {
@@ -277,8 +287,8 @@ func TestACallerMayGiveUpUntilItsJobBegins(t *testing.T) {
 	if err != nil {
 		t.Errorf("begun: got %v", err)
 	}
-	if got := leases(t, s); got != 1 {
-		t.Errorf("got %d rows, want 1", got)
+	if got := leases(t, s); got != 2 {
+		t.Errorf("got %d rows, want 2", got)
 	}
 }
 

@@ -60,6 +60,7 @@ func testStore(t *testing.T, open opener) {
 			"SaveProbes":      func() error { return f.store.SaveProbes(ctx, "one", nil) },
 			"Probes":          func() error { _, err := f.store.Probes(ctx); return err },
 			"DeclareLost":     func() error { _, err := f.store.DeclareLost(ctx, f.a); return err },
+			"PassVerdict":     func() error { _, err := f.store.PassVerdict(ctx, f.a, 1); return err },
 			"ClearLost":       func() error { _, err := f.store.ClearLost(ctx, f.a); return err },
 			"AcquireLease":    func() error { _, err := f.store.AcquireLease(ctx, "job", "one", 1); return err },
 			"ReleaseLease":    func() error { return f.store.ReleaseLease(ctx, "job", "one") },
