@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"strings"
 )
 
 const masked = "•••"
@@ -25,15 +24,8 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(masked)) }
 // LogValue hides the secret from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// Redact replaces every occurrence of the given secrets in text.
-func Redact(text string, secrets ...Secret) string {
-	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, string(s), masked)
-		}
-	}
-	return text
-}
+// MarshalText hides the secret from JSON, and so from structs that are logged.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // NewID returns a fresh random identifier in the form of a version 4 UUID
 // (RFC 9562), as the ids of frontends and backends have always looked.

@@ -137,7 +137,11 @@ func TestRefusedMeansThatNothingWasSent(t *testing.T) {
 		t.Parallel()
 		node := listen(t, func(net.Conn) {})
 		node.BaseURL = strings.Replace(node.BaseURL, "http:", "https:", 1)
+		begin := time.Now()
 		do(t.Context(), t, bbb.ClientOptions{DialTimeout: 50 * time.Millisecond}, node, bbb.Refused)
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
 	})
 	t.Run("the address is none", func(t *testing.T) {
 		t.Parallel()

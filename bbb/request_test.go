@@ -181,6 +181,7 @@ func TestSortedForm(t *testing.T) {
 	cases := []struct{ form, signed string }{
 		{"b=2&a=1", "a=1&b=2"},
 		{"a=2&b=0&a=1", "a=2&a=1&b=0"},
+		{"c=1" + strings.Repeat("&b=2&a=3&b=1&a=4", 20), strings.Repeat("a=3&a=4&", 20) + strings.Repeat("b=2&b=1&", 20) + "c=1"},
 		{"B=1&a=2&A=3", "A=3&B=1&a=2"},
 		{"a=x%20y", "a=x+y"},
 		{"a=x+y", "a=x+y"},

@@ -253,6 +253,8 @@ func TestParseXMLRefuses(t *testing.T) {
 		{"other case", "<a></A>"},
 		{"longer name", "<a></ab>"},
 		{"shorter name", "<ab></a>"},
+		{"longer name inside", "<r><a></ab></r>"},
+		{"attribute in an end tag inside", "<r><a></a b='1'></r>"},
 		{"attribute in an end tag", "<a></a b='1'>"},
 		{"blank before the name of an end tag", "<a></ a>"},
 		{"blank before a name", "< a/>"},

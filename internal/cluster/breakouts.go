@@ -21,16 +21,12 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 	if !ok || parent == "" {
 		return nil, bbb.ErrParentMissing
 	}
-	r, err := c.settled(ctx, c.parentKey(req.Frontend, parent))
+	r, b, err := c.home(ctx, c.parentKey(req.Frontend, parent))
 	if errors.Is(err, errNoMeeting) {
 		return nil, bbb.ErrParentNotFound
 	}
 	if err != nil {
 		return nil, err
-	}
-	b := c.table.Backend(r.BackendID)
-	if b == nil || b.Lost {
-		return nil, unreachable(nil)
 	}
 	if r.NodeID != "" {
 		req.Params.Set("parentMeetingID", r.NodeID)

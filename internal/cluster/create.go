@@ -23,8 +23,12 @@ type CreateRequest struct {
 	Body      []byte     // XML, or nil
 }
 
-// rounds is how often a create looks at the row again before it gives up.
+// rounds is how often a create looks at the row before it gives up. Between
+// them it pauses if the place stays the same: an old room that is being ended
+// there takes the node some seconds to close.
 const rounds = 6
+
+var pauses = [rounds]time.Duration{50 * time.Millisecond, 250 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
 
 // Create places the meeting if it has no place, creates it there, and returns
 // the node's answer once the outcome is durable. FAILED answers of the node
@@ -47,9 +51,6 @@ func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, e
 		failed:  map[string]bool{},
 	}
 	for round := range rounds {
-		if round > 0 {
-			pause(ctx, time.Duration(round)*20*time.Millisecond)
-		}
 		m, err := a.place(ctx)
 		if err != nil {
 			return nil, err
@@ -57,6 +58,9 @@ func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, e
 		answer, again, err := a.create(ctx, m)
 		if !again {
 			return answer, err
+		}
+		if !a.failed[m.BackendID] {
+			pause(ctx, pauses[round])
 		}
 	}
 	return nil, b3scale.Errorf(b3scale.Unavailable, "the meeting could not be created now, please try again")

@@ -20,13 +20,9 @@ func (c *Cluster) End(ctx context.Context, key b3scale.MeetingKey, params bbb.Pa
 	if c.opts.Observe {
 		return nil, errObserving
 	}
-	r, err := c.settled(ctx, key)
+	r, b, err := c.home(ctx, key)
 	if err != nil {
 		return nil, err
-	}
-	b := c.table.Backend(r.BackendID)
-	if b == nil || b.Lost {
-		return nil, unreachable(nil)
 	}
 	answer, err := c.endRoom(ctx, b, r, params)
 	if err != nil {

@@ -34,13 +34,9 @@ func (c *Cluster) Meetings(frontendID string) []*routing.View {
 // Forward sends a call about one meeting to its backend and returns the
 // answer, FAILED ones included.
 func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.Call) (*bbb.Answer, error) {
-	r, err := c.settled(ctx, key)
+	r, b, err := c.home(ctx, key)
 	if err != nil {
 		return nil, err
-	}
-	b := c.table.Backend(r.BackendID)
-	if b == nil || b.Lost {
-		return nil, unreachable(nil)
 	}
 	if r.NodeID != "" {
 		call.Params.Set("meetingID", r.NodeID)
@@ -58,6 +54,19 @@ func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.
 		c.lookSoon(key, goneLooks)
 	}
 	return answer, nil
+}
+
+// home finds a meeting and the backend to call about it.
+func (c *Cluster) home(ctx context.Context, key b3scale.MeetingKey) (*routing.Room, *routing.Backend, error) {
+	r, err := c.settled(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := c.table.Backend(r.BackendID)
+	if b == nil || b.Lost {
+		return nil, nil, unreachable(nil)
+	}
+	return r, b, nil
 }
 
 // row is the meeting's row as memory has it. With one instance memory is

@@ -375,6 +375,9 @@ func (h *harness) checkReply(got reply, r request) {
 			h.Errorf("%s %s: Cache-Control is %q, want no-cache", r.method, r.target, c)
 		}
 	}
+	if strings.HasPrefix(got.body, "<response>") && (contentType != bbb.ContentType || got.status == http.StatusOK && got.header.Get("Content-Length") == "") {
+		h.Errorf("%s %s: Content-Type or -Length is wrong: %v", r.method, r.target, got)
+	}
 	secrets := h.secrets()
 	if got.status != http.StatusFound { // only redirects lead to a node
 		for _, n := range h.nodes {

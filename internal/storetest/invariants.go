@@ -18,7 +18,7 @@ func testInvariants(t *testing.T, open opener) {
 		run(t, open, name, func(f *fixture) {
 			w := &walker{fixture: f, rng: rand.New(rand.NewPCG(seed, 7))}
 			was := w.look()
-			for i := range 200 {
+			for i := range 120 {
 				step := w.step()
 				is := w.look()
 				check(f, was, is)
