@@ -20,6 +20,13 @@ type settings struct {
 }
 
 func main() {
+	if err := bench(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench() error {
 	var s settings
 	meetings := flag.String("meetings", "100,100000", "how many meetings exist, one run each")
 	flag.IntVar(&s.callers, "callers", 16, "closed loops that call at the same time")
@@ -31,27 +38,18 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	var err error
 	switch *role {
 	case "floor":
-		err = serveFloor(ctx)
+		return serveFloor(ctx)
 	case "nodes":
-		err = serveNodes(ctx, s.nodes, *seeded)
-	default:
-		for n := range strings.SplitSeq(*meetings, ",") {
-			count, convErr := strconv.Atoi(n)
-			if convErr != nil || count < 1 {
-				err = fmt.Errorf("-meetings: %q is not a number of meetings", n)
-				break
-			}
-			s.meetings = append(s.meetings, count)
-		}
-		if err == nil {
-			err = run(ctx, s)
-		}
+		return serveNodes(ctx, s.nodes, *seeded)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	for n := range strings.SplitSeq(*meetings, ",") {
+		count, err := strconv.Atoi(n)
+		if err != nil || count < 1 {
+			return fmt.Errorf("-meetings: %q is not a number of meetings", n)
+		}
+		s.meetings = append(s.meetings, count)
 	}
+	return run(ctx, s)
 }

@@ -127,6 +127,16 @@ func incarnationOf(r bbbtest.Room) b3scale.Incarnation {
 	return b3scale.Incarnation{InternalID: r.InternalID, CreateTime: r.CreateTime, AttendeePW: r.AttendeePW, ModeratorPW: r.ModeratorPW}
 }
 
+// endRow ends a row, as if its room had been seen to be gone.
+func (s *site) endRow(id string) {
+	s.t.Helper()
+	m, _ := s.row(id)
+	if err := s.c.end(s.ctx, m); err != nil {
+		s.t.Fatal(err)
+	}
+	time.Sleep(time.Microsecond)
+}
+
 // book books an orphan.
 func (s *site) book(node int, id string) {
 	s.t.Helper()

@@ -85,6 +85,7 @@ type Cluster struct {
 	reload   chan struct{} // asks for the configuration to be read soon
 
 	looks    looks
+	blunt    bluntEnds
 	mu       sync.Mutex
 	watchers map[string]*watcher // by backend id
 }

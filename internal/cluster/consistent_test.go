@@ -70,12 +70,6 @@ func (s *site) checkHomes(rows map[b3scale.MeetingKey]b3scale.Meeting, orphans m
 	}
 }
 
-// place is where a meeting may have a room.
-type place struct {
-	key       b3scale.MeetingKey
-	backendID string
-}
-
 func (s *site) allOrphans() map[place]bool {
 	s.t.Helper()
 	all := map[place]bool{}

@@ -160,10 +160,7 @@ func TestLoserEndsItsRoom(t *testing.T) {
 		first := make(chan string)
 		go func() { first <- s.created("class") }()
 		time.Sleep(5 * time.Second)
-		row, _ := s.row("class")
-		if err := s.c.end(s.ctx, row); err != nil {
-			t.Fatal(err)
-		}
+		s.endRow("class")
 		s.prefer(1)
 		second := s.created("class")
 		if got := <-first; got != second {

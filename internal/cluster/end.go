@@ -71,6 +71,7 @@ func (c *Cluster) endRoom(ctx context.Context, b *routing.Backend, r *routing.Ro
 	case x == nil || x.InternalID != r.InternalID:
 		return bbb.NewOwnAnswer(bbb.ErrNotFound.Answer()), nil
 	}
+	c.blunt.note(r.Key, b.ID)
 	params.Set("meetingID", external)
 	return c.call(ctx, b, c.opts.CallTimeout, bbb.Call{Name: "end", Params: params})
 }

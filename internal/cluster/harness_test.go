@@ -83,6 +83,7 @@ func newSite(t *testing.T, p plan) *site {
 	})
 	s.configure()
 	s.c = s.newCluster()
+	s.trust()
 	for range s.nodes {
 		s.seen = append(s.seen, &sightings{})
 	}
@@ -187,8 +188,7 @@ func (s *site) configure() {
 	}
 }
 
-// newCluster makes a cluster as after a start: from what the store knows. All
-// its backends count as probed well just now.
+// newCluster makes a cluster as after a start: from what the store knows.
 func (s *site) newCluster() *Cluster {
 	s.t.Helper()
 	var store b3scale.Store = s.store
@@ -203,16 +203,21 @@ func (s *site) newCluster() *Cluster {
 	if err := c.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, b := range c.Backends() {
+	return c
+}
+
+// trust marks all backends as probed well just now.
+func (s *site) trust() {
+	for _, b := range s.c.Backends() {
 		b.Probed(true, time.Now())
 	}
-	return c
 }
 
 // restart replaces the cluster by a new one on the same store.
 func (s *site) restart() {
 	s.t.Helper()
 	s.c = s.newCluster()
+	s.trust()
 	for i := range s.seen {
 		s.seen[i] = &sightings{}
 	}
@@ -253,9 +258,7 @@ func (s *site) trustAll() {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.background.Go(func() {
 		for ctx.Err() == nil {
-			for _, b := range s.c.Backends() {
-				b.Probed(true, time.Now())
-			}
+			s.trust()
 			pause(ctx, time.Second)
 		}
 	})

@@ -101,7 +101,8 @@ func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
 	case x == nil:
 		err = c.end(ctx, r.Meeting)
 	case x.InternalID == r.InternalID:
-		c.observe(key, x)
+		x.InBreakouts = r.InBreakouts // a list counts them
+		c.observeOne(ctx, key, x)
 	default:
 		err = c.confirmSeen(ctx, r.Meeting, x)
 	}
@@ -117,6 +118,6 @@ func (c *Cluster) confirmSeen(ctx context.Context, m b3scale.Meeting, x *sight) 
 		return err
 	}
 	c.table.Apply(confirmed, time.Now())
-	c.observe(m.Key, x)
+	c.observeOne(ctx, m.Key, x)
 	return nil
 }

@@ -2,12 +2,18 @@ package cluster
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"time"
 
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/internal/routing"
 )
+
+// keepOrphan is how long an orphan stays booked after an end by external id.
+// Such an end may arrive late, and would hit the next room of the meeting.
+const keepOrphan = 5 * time.Minute
 
 // sweepOrphans looks at what is booked on the listed backend. An orphan whose
 // room is not listed is deleted if it was booked before the list was asked
@@ -19,10 +25,10 @@ func (l *listing) sweepOrphans(ctx context.Context) error {
 	}
 	var gone []b3scale.MeetingKey
 	for _, o := range orphans {
-		if l.rooms[o.Key] == nil {
-			gone = append(gone, o.Key)
-		} else {
+		if l.rooms[o.Key] != nil {
 			l.sweep(ctx, o.Key, l.backend.ID)
+		} else if !l.blunt.lately(o.Key, l.backend.ID) {
+			gone = append(gone, o.Key)
 		}
 	}
 	if len(gone) == 0 {
@@ -97,4 +103,34 @@ func (c *Cluster) aliveElsewhere(ctx context.Context, key b3scale.MeetingKey, ba
 		return nil, c.end(ctx, row)
 	}
 	return &b3scale.Alive{Generation: row.Generation, InternalID: row.InternalID}, nil
+}
+
+// bluntEnds remembers ends by external id, which nodes before 2.5 need.
+type bluntEnds struct {
+	mu sync.Mutex
+	at map[place]time.Time
+}
+
+// place is where a meeting may have a room.
+type place struct {
+	key       b3scale.MeetingKey
+	backendID string
+}
+
+func (e *bluntEnds) note(key b3scale.MeetingKey, backendID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.at == nil {
+		e.at = map[place]time.Time{}
+	}
+	now := time.Now()
+	maps.DeleteFunc(e.at, func(_ place, at time.Time) bool { return now.Sub(at) >= keepOrphan })
+	e.at[place{key, backendID}] = now
+}
+
+func (e *bluntEnds) lately(key b3scale.MeetingKey, backendID string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, ok := e.at[place{key, backendID}]
+	return ok && time.Since(at) < keepOrphan
 }

@@ -190,7 +190,8 @@ func (c *Cluster) saveProbes(ctx context.Context) error {
 		}
 		var reached []string
 		for _, b := range c.table.Backends() {
-			if at := b.LastReached(); b.WasProbed() && at != saved[b.ID] {
+			// Until it answers us, what the store told us is not ours to say again.
+			if at := b.LastReached(); b.Reachable() && at != saved[b.ID] {
 				saved[b.ID] = at
 				reached = append(reached, b.ID)
 			}

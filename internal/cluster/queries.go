@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -123,9 +122,4 @@ func (c *Cluster) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.B
 		return saved, err
 	}
 	return saved, c.LoadConfig(ctx)
-}
-
-// observe takes what a look at the node brought into memory.
-func (c *Cluster) observe(key b3scale.MeetingKey, x *sight) {
-	c.table.Observe(key, x.InternalID, x.Facts, x.Info, time.Now())
 }

@@ -77,7 +77,7 @@ type listing struct {
 	rooms     map[b3scale.MeetingKey]*sight
 	breakouts []*sight
 	foreign   int // people in rooms that are not ours
-	changed   []b3scale.Sighting
+	inPlace   []observation
 }
 
 func (l *listing) read(answer *bbb.Answer) {
@@ -111,10 +111,8 @@ func (l *listing) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(l.changed) > 0 {
-		if err := l.store.SaveSightings(ctx, l.backend.ID, l.changed); err != nil {
-			return err
-		}
+	if err := l.observe(ctx, l.backend.ID, l.inPlace); err != nil {
+		return err
 	}
 	if l.backend.ListedAt == 0 {
 		if err := l.store.MarkListed(ctx, l.backend.ID, l.t0); err != nil {
@@ -148,7 +146,7 @@ func (l *listing) takeBreakouts() {
 func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) error {
 	r := l.table.Meeting(key)
 	if r != nil && !r.Breakout && r.State == b3scale.MeetingActive && r.BackendID == l.backend.ID && r.InternalID == x.InternalID && !r.EndRequested() {
-		l.inPlace(r, x)
+		l.stays(r, x)
 		return nil
 	}
 	row, err := l.store.Meeting(ctx, key)
@@ -169,7 +167,7 @@ func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) er
 		}
 	case row.State == b3scale.MeetingActive && here && row.InternalID == x.InternalID:
 		if r := l.table.Meeting(key); r != nil {
-			l.inPlace(r, x)
+			l.stays(r, x)
 		}
 	case row.State == b3scale.MeetingActive && here:
 		return l.confirmSeen(ctx, row, x)
@@ -178,42 +176,22 @@ func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) er
 	case row.State == b3scale.MeetingEnded && row.EndedAt < l.t0:
 		return l.returned(ctx, row, x, wanted)
 	case row.State == b3scale.MeetingActive:
+		if l.opts.Observe {
+			return nil // others place the meetings: once the row has ended, it follows them here
+		}
 		_, err := l.store.BookOrphan(ctx, key, l.backend.ID, x.InternalID)
 		return err
 	}
 	return nil
 }
 
-// inPlace takes in what the list says of a room that is where its row says.
-func (l *listing) inPlace(r *routing.Room, x *sight) {
+// stays notes what the list says of a room that is where its row says.
+func (l *listing) stays(r *routing.Room, x *sight) {
 	mark := x.mark ^ uint64(x.InBreakouts)
 	l.now.marks[r.Key] = mark
-	if l.before.marks[r.Key] == mark && r.Running == x.Running && r.People == x.People {
-		return
+	if l.before.marks[r.Key] != mark || r.Running != x.Running || r.People != x.People {
+		l.inPlace = append(l.inPlace, observation{r, x})
 	}
-	sighting := b3scale.Sighting{Key: r.Key, Generation: r.Generation, InternalID: r.InternalID}
-	if string(r.Info) != string(x.Info) {
-		sighting.Info = x.Info
-	}
-	if !sameAttendees(r.Attendees, x.Attendees) {
-		sighting.Attendees, sighting.AttendeesReplaced = x.attendees(l.backend.ID), true
-	}
-	if sighting.Info != nil || sighting.AttendeesReplaced {
-		l.changed = append(l.changed, sighting)
-	}
-	l.table.Observe(r.Key, x.InternalID, x.Facts, sighting.Info, time.Now())
-}
-
-func sameAttendees(a, b [][]byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if string(a[i]) != string(b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // endAgain repeats an end that a tenant asked for and the node forgot.
@@ -299,7 +277,7 @@ func (c *Cluster) adopt(ctx context.Context, key b3scale.MeetingKey, b *routing.
 	case ok:
 		c.log.InfoContext(ctx, "meeting adopted", "meeting", key, "backend", b.ID, "internal_id", x.InternalID)
 		c.table.Apply(m, time.Now())
-		c.observe(key, x)
+		c.observeOne(ctx, key, x)
 	default:
 		if err := c.reread(ctx, key); err != nil {
 			c.log.WarnContext(ctx, "meeting not read", "meeting", key, "error", err)

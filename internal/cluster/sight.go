@@ -174,9 +174,12 @@ func createdInfo(answer *bbb.Answer, params *bbb.Params) []byte {
 	text("recording", strconv.FormatBool(strings.EqualFold(params.Get("record"), "true")))
 	from("hasBeenForciblyEnded")
 	text("startTime", root.Child("createTime").Text())
-	for _, name := range []string{"endTime", "participantCount", "listenerCount", "voiceParticipantCount", "videoCount", "maxUsers", "moderatorCount"} {
+	for _, name := range []string{"endTime", "participantCount", "listenerCount", "voiceParticipantCount", "videoCount"} {
 		text(name, "0")
 	}
+	maxUsers, _ := strconv.Atoi(params.Get("maxParticipants")) // what is no number counts as none
+	text("maxUsers", strconv.Itoa(maxUsers))
+	text("moderatorCount", "0")
 	b.WriteString("<attendees>\n</attendees>\n<metadata>\n")
 	for name, value := range params.All() {
 		if key, ok := strings.CutPrefix(name, "meta_"); ok && isMetaKey(key) {

@@ -77,10 +77,24 @@ func errorRedirect(target string, err error) string {
 	text, _ := json.Marshal([]map[string]string{{"key": f.Key, "message": f.Message}}) // strings always marshal
 	errors := "errors=" + url.QueryEscape(string(text))
 	if u.RawQuery != "" {
-		errors = u.RawQuery + "&" + errors
+		errors = escapeNonURL(u.RawQuery) + "&" + errors
 	}
 	u.RawQuery = errors
 	return u.String()
+}
+
+// escapeNonURL escapes what cannot stand in an address and leaves the rest,
+// existing escapes included.
+func escapeNonURL(query string) string {
+	var b strings.Builder
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f {
+			b.WriteString(url.PathEscape(query[i : i+1]))
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // A browser that has to wait comes back after 2 s, then less and less often,

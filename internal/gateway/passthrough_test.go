@@ -185,19 +185,24 @@ func TestListsAreThoseOfTheNode(t *testing.T) {
 // carries some; others stay.
 func TestIDsAreMappedBack(t *testing.T) {
 	t.Parallel()
+	parent := `<parentMeetingID>` + nodeID("a<b") + `</parentMeetingID>
+`
 	strange := strings.TrimRight(b3scale.EncodeMeetingID(keyOne, "not padded"), "=")
-	ids := `<parentMeetingID>` + nodeID("a<b") + `</parentMeetingID>
-<breakoutRooms><breakout>` + nodeID("one") + `</breakout><breakout>` + strange + `</breakout></breakoutRooms>
+	ids := `<breakoutRooms><breakout>` + nodeID("one") + `</breakout><breakout>` + strange + `</breakout></breakoutRooms>
 <breakout><parentMeetingID>` + nodeID("two") + `</parentMeetingID><sequence>1</sequence></breakout>
 <elsewhere>` + nodeID("three") + `</elsewhere>`
-	want := strings.NewReplacer(nodeID("a<b"), "a&lt;b", nodeID("one"), "one", nodeID("two"), "two").Replace(ids)
-	h := newHarness(t, setup{nodes: []bbbtest.Options{{ExtraElements: ids}}})
+	want := strings.NewReplacer(nodeID("one"), "one", nodeID("two"), "two").Replace(ids)
+	h := newHarness(t, setup{nodes: []bbbtest.Options{{ExtraElements: parent + ids}}})
 	for _, c := range []struct{ call, query string }{
 		{"create", "name=Room&meetingID=room"}, {"create", "name=Room&meetingID=room"}, {"getMeetingInfo", "meetingID=room"}, {"getMeetings", ""},
 	} {
 		got := h.call(c.call, c.query)
 		if !strings.Contains(got.body, want) || !strings.Contains(got.body, "<meetingID>room</meetingID>") {
 			t.Errorf("%s: got %s\nwant in it %s", c.call, got.body, want)
+		}
+		// The list of a room that was only created tells no parent.
+		if c.call != "getMeetings" && !strings.Contains(got.body, "<parentMeetingID>a&lt;b</parentMeetingID>") {
+			t.Errorf("%s: the parent is not mapped back: %s", c.call, got.body)
 		}
 	}
 }

@@ -126,6 +126,63 @@ func TestAnOrphanWithoutARow(t *testing.T) {
 	}
 }
 
+// TestAnOrphanWhereTheMeetingLives cannot happen either. The sweeper must not
+// end the room that its row calls active (I6), whatever was seen or asked for.
+func TestAnOrphanWhereTheMeetingLives(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	room := b3scale.Incarnation{InternalID: "x", CreateTime: 1}
+	m := place(t, s)
+	m, _, err := s.ConfirmMeeting(t.Context(), m.Key, m.Generation, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec1(t, s, bookOrphan, m.Key.FrontendID, m.Key.MeetingID, m.BackendID, "x")
+	if m, _, err = s.RequestEnd(t.Context(), m.Key, m.Generation, "x"); err != nil {
+		t.Fatal(err)
+	}
+	verdict, got, err := s.SettleOrphan(t.Context(), m.Key, m.BackendID, room, &b3scale.Alive{Generation: m.Generation, InternalID: "x"})
+	if err != nil || verdict != b3scale.OrphanGone || got.Version != m.Version {
+		t.Errorf("got %q, %+v, %v", verdict, got, err)
+	}
+	if orphans, err := s.Orphans(t.Context(), m.BackendID); err != nil || len(orphans) != 0 {
+		t.Errorf("got %+v, %v, want none", orphans, err)
+	}
+}
+
+// TestNobodyIsRemembered looks into the table: names of people live only while
+// their meeting runs.
+func TestNobodyIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	m := place(t, s)
+	m, _, err := s.ConfirmMeeting(t.Context(), m.Key, m.Generation, b3scale.Incarnation{InternalID: "x", CreateTime: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := func() (n int) {
+		t.Helper()
+		err := s.read(t.Context(), func(ctx context.Context, tx session) error {
+			return tx.row(ctx, `SELECT count(*) FROM attendees`).Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	err = s.SaveSightings(t.Context(), m.BackendID, []b3scale.Sighting{{Key: m.Key, Generation: m.Generation, InternalID: "x",
+		AttendeesReplaced: true, Attendees: []b3scale.Attendee{{InternalUserID: "ann"}, {InternalUserID: "bob"}}}})
+	if got := rows(); err != nil || got != 2 {
+		t.Errorf("got %d rows, %v, want 2", got, err)
+	}
+	if ok, err := s.EndMeeting(t.Context(), m); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if got := rows(); got != 0 {
+		t.Errorf("got %d rows after the end, want none", got)
+	}
+}
+
 // TestPlans keeps statements on their indexes.
 func TestPlans(t *testing.T) {
 	t.Parallel()

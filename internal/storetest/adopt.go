@@ -98,6 +98,12 @@ func testAdopt(t *testing.T, open opener) {
 		seen.EndedAt--
 		return seen, now
 	})
+	refuse("a row of another generation", func(f *fixture) (seen, now b3scale.Meeting) {
+		now = f.ended(f.active(f.a, "r1"))
+		seen = now
+		seen.Generation--
+		return seen, now
+	})
 	refuse("on a backend with an orphan", func(f *fixture) (seen, now b3scale.Meeting) {
 		now = f.ended(f.active(f.a, "r1"))
 		f.book(f.b, "r2")

@@ -66,6 +66,9 @@ func testMeetings(t *testing.T, open opener) {
 			f.unchanged(what, m)
 		}
 		refuse("older generation", old)
+		older := m
+		older.Generation = old.Generation
+		refuse("older generation of the same room", older)
 		creating := m
 		creating.State = b3scale.MeetingCreating
 		refuse("other state", creating)

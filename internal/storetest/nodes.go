@@ -100,6 +100,33 @@ func testNodes(t *testing.T, open opener) {
 		f.same("other room", f.people(), map[string]bool{"room/r0/ann": true, "room/r0/bob": true})
 	})
 
+	// A room that comes back would show what was kept of it.
+	forget := func(name string, body func(f *fixture, m b3scale.Meeting) b3scale.Meeting) {
+		run(t, open, "forgets the attendees of a room that "+name, func(f *fixture) {
+			m := body(f, f.populated(f.active(f.a, "r1")))
+			if m.State != b3scale.MeetingActive || m.BackendID != f.a || m.InternalID != "r1" {
+				f.Fatalf("got %+v, want r1 back", m)
+			}
+			f.same("attendees", f.people(), map[string]bool{})
+		})
+	}
+	forget("ended", func(f *fixture, m b3scale.Meeting) b3scale.Meeting {
+		m, _, err := f.store.ActivateMeeting(f.Context(), f.ended(m), f.a, room("r1"))
+		f.must(err)
+		return m
+	})
+	forget("was replaced by another", func(f *fixture, m b3scale.Meeting) b3scale.Meeting {
+		f.ended(f.confirmed(m, room("r2")))
+		return f.confirmed(f.claimed(f.a), room("r1"))
+	})
+	forget("was left on a lost backend", func(f *fixture, _ b3scale.Meeting) b3scale.Meeting {
+		f.lose(f.a)
+		f.ended(f.claimed(f.b))
+		verdict, m, err := f.store.SettleOrphan(f.Context(), f.key, f.a, room("r1"), nil)
+		f.expect("taken back", verdict == b3scale.OrphanTakenBack, err, true)
+		return m
+	})
+
 	run(t, open, "knows who was reached when", func(f *fixture) {
 		save := func(instance string, reached ...string) {
 			f.Helper()

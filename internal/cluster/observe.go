@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"b3scale"
+	"b3scale/internal/routing"
+)
+
+// observation is a room as memory has it and as a node has just shown it.
+type observation struct {
+	known *routing.Room
+	seen  *sight
+}
+
+// sighting is what the store does not know of it yet; false when nothing.
+func (o observation) sighting(backendID string) (b3scale.Sighting, bool) {
+	s := b3scale.Sighting{Key: o.known.Key, Generation: o.known.Generation, InternalID: o.known.InternalID}
+	if string(o.known.Info) != string(o.seen.Info) {
+		s.Info = o.seen.Info
+	}
+	if !sameAttendees(o.known.Attendees, o.seen.Attendees) {
+		s.Attendees, s.AttendeesReplaced = o.seen.attendees(backendID), true
+	}
+	return s, s.Info != nil || s.AttendeesReplaced
+}
+
+func sameAttendees(a, b [][]byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if string(a[i]) != string(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// observe stores what a backend showed of its rooms, and only then takes it
+// into memory: the difference between the two is what is stored next time.
+func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observation) error {
+	var changed []b3scale.Sighting
+	infos := make([][]byte, len(rooms)) // nil: unchanged
+	for i, o := range rooms {
+		if s, news := o.sighting(backendID); news {
+			changed = append(changed, s)
+			infos[i] = s.Info
+		}
+	}
+	if len(changed) > 0 {
+		if err := c.store.SaveSightings(ctx, backendID, changed); err != nil {
+			return err
+		}
+	}
+	now := time.Now()
+	for i, o := range rooms {
+		c.table.Observe(o.known.Key, o.seen.InternalID, o.seen.Facts, infos[i], now)
+	}
+	return nil
+}
+
+// observeOne takes in one room; what is not stored now the next list brings.
+func (c *Cluster) observeOne(ctx context.Context, key b3scale.MeetingKey, x *sight) {
+	r := c.table.Meeting(key)
+	if r == nil || r.Breakout || r.InternalID != x.InternalID {
+		return
+	}
+	if err := c.observe(ctx, r.BackendID, []observation{{r, x}}); err != nil {
+		c.log.WarnContext(ctx, "sighting not stored", "meeting", key, "backend", r.BackendID, "error", err)
+	}
+}
