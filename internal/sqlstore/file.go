@@ -119,4 +119,4 @@ func pidIn(content []byte) string {
 
 // release gives the lock free. The file stays: removing it could take away one
 // that another process has just locked.
-func (l *lockFile) release() error { return l.file.Close() }
+func (l *lockFile) release() error { return errors.Join(unlock(l.file), l.file.Close()) }

@@ -19,3 +19,7 @@ func lockExclusively(f *os.File) error {
 		}
 	}
 }
+
+// unlock frees the lock at once, even while a child that is just being started
+// still has a copy of the descriptor.
+func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
