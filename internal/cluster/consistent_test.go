@@ -1,55 +1,58 @@
 package cluster
 
 import (
+	"fmt"
 	"time"
 
 	"b3scale"
 )
 
-// check compares rows, memory and rooms: what must hold whenever nothing is
-// under way, whatever happened before.
+// check reports what does not fit together now.
 func (s *site) check() {
+	s.t.Helper()
+	for _, p := range s.contradictions() {
+		s.t.Error(p)
+	}
+}
+
+// contradictions compares rows, memory and rooms: what must hold whenever
+// nothing is under way, whatever happened before.
+func (s *site) contradictions() []string {
+	s.t.Helper()
+	rows := s.rows()
+	found := s.memoryErrors(rows)
+	orphans := s.allOrphans()
+	for key, m := range rows {
+		if orphans[place{key, m.BackendID}] {
+			found = append(found, fmt.Sprintf("%s is %s on node %d, where it is booked as orphan", key, m.State, s.nodeOf(m.BackendID)))
+		}
+	}
+	for key, nodes := range s.homes() {
+		if len(nodes) < 2 {
+			continue
+		}
+		for _, i := range nodes { // a room beside the one that the row calls the meeting's is booked
+			if rows[key].BackendID != s.backends[i] && !orphans[place{key, s.backends[i]}] {
+				found = append(found, fmt.Sprintf("%s has rooms on nodes %v; it is not booked on node %d", key, nodes, i))
+			}
+		}
+	}
+	return found
+}
+
+// rows are the live ones.
+func (s *site) rows() map[b3scale.MeetingKey]b3scale.Meeting {
 	s.t.Helper()
 	rows := map[b3scale.MeetingKey]b3scale.Meeting{}
 	err := s.store.LiveMeetings(s.ctx, func(m b3scale.Meeting) { rows[m.Key] = m })
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.checkMemory(rows)
-	orphans := s.allOrphans()
-	for key, m := range rows {
-		if orphans[place{key, m.BackendID}] {
-			s.t.Errorf("%s is %s on node %d, where it is booked as orphan", key, m.State, s.nodeOf(m.BackendID))
-		}
-	}
-	s.checkHomes(rows, orphans)
+	return rows
 }
 
-// checkMemory: memory knows exactly the live rows.
-func (s *site) checkMemory(rows map[b3scale.MeetingKey]b3scale.Meeting) {
-	s.t.Helper()
-	known := map[b3scale.MeetingKey]bool{}
-	for _, r := range s.c.table.MeetingsOf(s.frontend.ID) {
-		if r.Breakout {
-			continue
-		}
-		known[r.Key] = true
-		m, ok := rows[r.Key]
-		if !ok || m.Generation != r.Generation || m.BackendID != r.BackendID || m.State != r.State || m.InternalID != r.InternalID {
-			s.t.Errorf("memory has %s as %s on node %d, generation %d, room %q; its row is %q on node %d, generation %d, room %q",
-				r.Key, r.State, s.nodeOf(r.BackendID), r.Generation, r.InternalID, m.State, s.nodeOf(m.BackendID), m.Generation, m.InternalID)
-		}
-	}
-	for key, m := range rows {
-		if !known[key] {
-			s.t.Errorf("memory does not know %s, which is %s on node %d", key, m.State, s.nodeOf(m.BackendID))
-		}
-	}
-}
-
-// checkHomes: a room beside the one that its row calls the meeting's is booked.
-func (s *site) checkHomes(rows map[b3scale.MeetingKey]b3scale.Meeting, orphans map[place]bool) {
-	s.t.Helper()
+// homes are the nodes on which each meeting has a room.
+func (s *site) homes() map[b3scale.MeetingKey][]int {
 	homes := map[b3scale.MeetingKey][]int{}
 	for i, n := range s.nodes {
 		for _, r := range n.Rooms() {
@@ -58,16 +61,30 @@ func (s *site) checkHomes(rows map[b3scale.MeetingKey]b3scale.Meeting, orphans m
 			}
 		}
 	}
-	for key, nodes := range homes {
-		if len(nodes) < 2 {
+	return homes
+}
+
+// memoryErrors: memory knows exactly the live rows.
+func (s *site) memoryErrors(rows map[b3scale.MeetingKey]b3scale.Meeting) []string {
+	var found []string
+	known := map[b3scale.MeetingKey]bool{}
+	for _, r := range s.c.table.MeetingsOf(s.frontend.ID) {
+		if r.Breakout {
 			continue
 		}
-		for _, i := range nodes {
-			if rows[key].BackendID != s.backends[i] && !orphans[place{key, s.backends[i]}] {
-				s.t.Errorf("%s has rooms on nodes %v; it is not booked on node %d", key, nodes, i)
-			}
+		known[r.Key] = true
+		m, ok := rows[r.Key]
+		if !ok || m.Generation != r.Generation || m.BackendID != r.BackendID || m.State != r.State || m.InternalID != r.InternalID {
+			found = append(found, fmt.Sprintf("memory has %s as %s on node %d, generation %d, room %q; its row is %q on node %d, generation %d, room %q",
+				r.Key, r.State, s.nodeOf(r.BackendID), r.Generation, r.InternalID, m.State, s.nodeOf(m.BackendID), m.Generation, m.InternalID))
 		}
 	}
+	for key, m := range rows {
+		if !known[key] {
+			found = append(found, fmt.Sprintf("memory does not know %s, which is %s on node %d", key, m.State, s.nodeOf(m.BackendID)))
+		}
+	}
+	return found
 }
 
 func (s *site) allOrphans() map[place]bool {
@@ -83,6 +100,37 @@ func (s *site) allOrphans() map[place]bool {
 		}
 	}
 	return all
+}
+
+// unsettled is what I8 forbids once the faults are over and all backends were
+// listed a few times.
+func (s *site) unsettled() []string {
+	s.t.Helper()
+	found := s.contradictions()
+	rows, homes := s.rows(), s.homes()
+	for key, m := range rows {
+		i := s.nodeOf(m.BackendID)
+		room, _ := s.nodes[i].Room(nodeID(key.MeetingID))
+		if m.State == b3scale.MeetingCreating {
+			found = append(found, fmt.Sprintf("%s is stuck in creating on node %d", key, i))
+		} else if room.InternalID != m.InternalID {
+			found = append(found, fmt.Sprintf("%s is active on node %d with the room %q, where %q is", key, i, m.InternalID, room.InternalID))
+		}
+	}
+	for key, nodes := range homes {
+		if m, live := rows[key]; !live || len(nodes) > 1 {
+			found = append(found, fmt.Sprintf("%s has rooms on nodes %v, its row is %q on node %d", key, nodes, m.State, s.nodeOf(m.BackendID)))
+		}
+	}
+	for o := range s.allOrphans() {
+		found = append(found, fmt.Sprintf("%s is still booked on node %d", o.key, s.nodeOf(o.backendID)))
+	}
+	for i := range s.nodes {
+		if s.backend(i).Lost {
+			found = append(found, fmt.Sprintf("node %d is still lost", i))
+		}
+	}
+	return found
 }
 
 // livesOn checks that a meeting is active on a node, where its room is.
@@ -101,6 +149,16 @@ func (s *site) livesOn(node int, id string) {
 // after a few lists it has one room and nothing is booked.
 func (s *site) heals(id string) {
 	s.t.Helper()
+	s.repair()
+	time.Sleep(30 * time.Second) // what the nodes still have to do
+	s.created(id)
+	s.lists(4)
+	s.oneRoom(id)
+}
+
+// repair ends all faults of the nodes and the network.
+func (s *site) repair() {
+	s.t.Helper()
 	for _, n := range s.nodes {
 		n.ClearFaults()
 		if err := n.Up(); err != nil {
@@ -108,10 +166,6 @@ func (s *site) heals(id string) {
 		}
 		s.network.Heal(n)
 	}
-	time.Sleep(30 * time.Second) // what the nodes still have to do
-	s.created(id)
-	s.lists(4)
-	s.oneRoom(id)
 }
 
 // oneRoom checks that a meeting has its room, nothing else, and no orphan.

@@ -39,7 +39,7 @@ type plan struct {
 
 // site is a cluster over simulated nodes, with SQLite in a file.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context // also while cleaning up
 	plan     plan
 	path     string
@@ -65,7 +65,7 @@ func inBubble(t *testing.T, p plan, body func(t *testing.T, s *site)) {
 	})
 }
 
-func newSite(t *testing.T, p plan) *site {
+func newSite(t testing.TB, p plan) *site {
 	t.Helper()
 	if p.nodes == 0 {
 		p.nodes = 3

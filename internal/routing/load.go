@@ -52,13 +52,17 @@ func (o LoadOptions) expected(size int, claimedAt b3scale.Micros, now time.Time)
 	case age >= o.Hold+o.Fade:
 		return 0
 	default:
-		return full * int64(o.Hold+o.Fade-age) / int64(o.Fade)
+		// Not in integers: the product of people and nanoseconds does not fit.
+		return int64(float64(full) * float64(o.Hold+o.Fade-age) / float64(o.Fade))
 	}
 }
 
 // Score orders backends for new meetings: lower is better.
 func (b *Backend) Score() float64 {
-	people := b.weight.Load() + b.reserved.Load() + b.foreign.Load()*thousand
+	// Reservations first: one that turns into weight meanwhile is counted
+	// twice rather than not at all.
+	people := b.reserved.Load()
+	people += b.weight.Load() + b.foreign.Load()*thousand
 	factor := b.LoadFactor
 	if factor <= 0 {
 		factor = 1

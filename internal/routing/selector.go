@@ -35,7 +35,12 @@ func (c Choice) Release() { c.Backend.reserved.Add(-c.reserved) }
 
 // Select chooses the backend for a new meeting. When none may take it the
 // error is NoBackend and its cause counts what ruled them out.
+//
+// One at a time: a choice must see the reservations of all before it, or those
+// of a burst would take the same backend.
 func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
+	t.selecting.Lock()
+	defer t.selecting.Unlock()
 	type candidate struct {
 		backend *Backend
 		score   float64

@@ -27,6 +27,8 @@ type Table struct {
 	shards    [shardCount]shard
 	frontends rosters
 	backends  rosters
+	observed  sync.Map   // backend id -> *Observed
+	selecting sync.Mutex // held while a backend is chosen
 }
 
 type config struct {
@@ -61,7 +63,6 @@ func (t *Table) Load() LoadOptions { return t.load }
 func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backend) {
 	t.configMu.Lock()
 	defer t.configMu.Unlock()
-	old := t.config.Load()
 	c := &config{
 		frontends:    make(map[string]*b3scale.Frontend, len(frontends)),
 		frontendByID: make(map[string]*b3scale.Frontend, len(frontends)),
@@ -72,7 +73,7 @@ func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backe
 		c.frontendByID[frontends[i].ID] = &frontends[i]
 	}
 	for i := range backends {
-		c.add(backends[i], old)
+		t.add(c, backends[i])
 	}
 	t.config.Store(c)
 }
@@ -87,26 +88,31 @@ func (t *Table) SetBackend(b b3scale.Backend) {
 	for _, o := range old.backends {
 		if o.ID == b.ID {
 			known = true
-			c.add(b, old)
+			t.add(c, b)
 		} else {
-			c.add(o.Backend, old)
+			t.add(c, o.Backend)
 		}
 	}
 	if !known {
-		c.add(b, old)
+		t.add(c, b)
 	}
 	t.config.Store(c)
 }
 
-func (c *config) add(b b3scale.Backend, old *config) {
-	backend := &Backend{Backend: b}
-	if before := old.backendByID[b.ID]; before != nil {
-		backend.Observed = before.Observed
-	} else {
-		backend.Observed = &Observed{}
-	}
+func (t *Table) add(c *config, b b3scale.Backend) {
+	backend := &Backend{Backend: b, Observed: t.observedOf(b.ID)}
 	c.backends = append(c.backends, backend)
 	c.backendByID[b.ID] = backend
+}
+
+// observedOf outlives the configuration: rooms count on a backend before it is
+// known here, and while it is not.
+func (t *Table) observedOf(backendID string) *Observed {
+	o, ok := t.observed.Load(backendID)
+	if !ok {
+		o, _ = t.observed.LoadOrStore(backendID, &Observed{})
+	}
+	return o.(*Observed)
 }
 
 // Frontend finds a frontend by its key; nil when there is none.
@@ -161,7 +167,7 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.rooms[m.Key]
-	if old != nil && !old.Breakout && (old.Version > m.Version || old.Version == m.Version && !old.Live()) {
+	if old != nil && !old.Breakout && old.outdates(&m) {
 		return
 	}
 	r := &Room{Meeting: m}
@@ -172,9 +178,23 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 		}
 	}
 	if !m.Live() {
-		r = &Room{Meeting: b3scale.Meeting{Key: m.Key, State: b3scale.MeetingEnded, Version: m.Version, EndedAt: b3scale.MicrosOf(now)}}
+		r = ended(m, m.Version, now)
 	}
 	t.put(s, old, r, now)
+}
+
+// outdates reports whether m was read before what is known. An ended
+// generation never lives again, so a version of it that was stored between the
+// last one known here and its end does not bring it back.
+func (r *Room) outdates(m *b3scale.Meeting) bool {
+	return r.Version > m.Version || !r.Live() && (r.Version == m.Version || m.Live() && r.Generation >= m.Generation)
+}
+
+// ended is what is remembered of a meeting for a while after its end.
+func ended(m b3scale.Meeting, version int64, now time.Time) *Room {
+	return &Room{Meeting: b3scale.Meeting{
+		Key: m.Key, Generation: m.Generation, State: b3scale.MeetingEnded, Version: version, EndedAt: b3scale.MicrosOf(now),
+	}}
 }
 
 // End forgets exactly the row that was seen; another generation or another
@@ -191,7 +211,7 @@ func (t *Table) End(seen b3scale.Meeting, now time.Time) {
 	if old != nil {
 		version = max(version, old.Version)
 	}
-	t.put(s, old, &Room{Meeting: b3scale.Meeting{Key: seen.Key, State: b3scale.MeetingEnded, Version: version, EndedAt: b3scale.MicrosOf(now)}}, now)
+	t.put(s, old, ended(seen, version, now), now)
 }
 
 // Observe takes in what a node said of a room. It is dropped when another room
@@ -258,9 +278,7 @@ func (t *Table) Age(now time.Time) {
 				continue
 			}
 			if w := t.load.weigh(r, now); w != r.weight {
-				if b := t.Backend(r.BackendID); b != nil {
-					b.weight.Add(w - r.weight)
-				}
+				t.observedOf(r.BackendID).weight.Add(w - r.weight)
 				r.weight = w // guarded by the shard's lock
 			}
 		}
@@ -270,29 +288,37 @@ func (t *Table) Age(now time.Time) {
 
 // put replaces old by r everywhere and wakes who waits. The shard is locked.
 func (t *Table) put(s *shard, old, r *Room, now time.Time) {
-	if old != nil && old.Live() {
-		t.take(old)
-	}
 	s.rooms[r.Key] = r
+	lived := old != nil && old.Live()
 	if r.Live() {
-		r.weight = t.load.weigh(r, now)
-		if b := t.Backend(r.BackendID); b != nil {
-			b.count(r, 1)
-		}
+		// In the place of the old one: a list that is read meanwhile must not
+		// miss the meeting.
 		t.frontends.put(r.Key.FrontendID, r)
 		t.backends.put(r.BackendID, r)
+	} else if lived {
+		t.frontends.take(old.Key.FrontendID, old)
+	}
+	if lived && (!r.Live() || r.BackendID != old.BackendID) {
+		t.backends.take(old.BackendID, old)
 	}
 	if ch := s.waiting[r.Key]; ch != nil {
 		close(ch)
 		delete(s.waiting, r.Key)
 	}
+	// Last, after all that may have to wait: until the claim's reservation is
+	// released, which comes next, the meeting counts twice.
+	if lived {
+		t.observedOf(old.BackendID).count(old, -1)
+	}
+	if r.Live() {
+		r.weight = t.load.weigh(r, now)
+		t.observedOf(r.BackendID).count(r, 1)
+	}
 }
 
 // take removes a live room from the load and the rosters. The shard is locked.
 func (t *Table) take(r *Room) {
-	if b := t.Backend(r.BackendID); b != nil {
-		b.count(r, -1)
-	}
+	t.observedOf(r.BackendID).count(r, -1)
 	t.frontends.take(r.Key.FrontendID, r)
 	t.backends.take(r.BackendID, r)
 }

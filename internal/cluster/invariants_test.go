@@ -1,0 +1,311 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb/bbbtest"
+)
+
+// The invariants of docs/consistency.md, each walked into on purpose. The
+// chaos tests look for the ways that nobody thought of.
+
+// walk runs a scenario on a cluster that is being watched. With the right
+// rules nothing may be seen; without the one that a mutation takes away, the
+// named invariant must be seen to break.
+func walk(t *testing.T, name string, mutate mutation, scenario func(t *testing.T, w *world)) {
+	t.Helper()
+	run := func(t *testing.T, mutate mutation) (report []string) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, chaos{nodes: 3, mutate: mutate}, 1)
+			w.c = w.birth().cluster
+			w.trustAll()
+			w.lists(1)
+			scenario(t, w)
+			report = w.witness.report()
+		})
+		return report
+	}
+	for _, line := range run(t, nil) {
+		t.Error(line)
+	}
+	if mutate != nil && len(of(name, run(t, mutate))) == 0 {
+		t.Errorf("nobody noticed that %s is broken", name)
+	}
+}
+
+// One row per key; generations only grow; the backend never changes within one.
+func TestI1OneHome(t *testing.T) {
+	t.Parallel()
+	walk(t, "I1", nil, func(t *testing.T, w *world) {
+		w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.HangUp, Calls: []string{"create"}})
+		w.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.LateAnswer, Calls: []string{"create"}, Delay: 10 * time.Second})
+		var wg sync.WaitGroup
+		for i := range 10 {
+			for caller := range 6 {
+				wg.Go(func() {
+					time.Sleep(time.Duration(caller*i) * 100 * time.Millisecond)
+					w.create(w.c, fmt.Sprint("m", i))
+				})
+			}
+		}
+		for i := range w.nodes {
+			time.Sleep(3 * time.Second)
+			w.lose(i)
+			time.Sleep(3 * time.Second)
+			w.find(i)
+		}
+		wg.Wait()
+		w.repair()
+		w.lists(4)
+		for _, p := range w.unsettled() {
+			t.Error(p)
+		}
+	})
+}
+
+// No create is sent before its place is durable.
+func TestI2ClaimBeforeCreate(t *testing.T) {
+	t.Parallel()
+	walk(t, "I2", func(s b3scale.Store) b3scale.Store { return unwritten{s} }, func(_ *testing.T, w *world) {
+		w.prefer(0, 1, 2)
+		w.create(w.c, "m0")
+		w.nodes[0].Down()
+		w.create(w.c, "m1") // is refused and moves
+		w.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole, Calls: []string{"create"}})
+		w.create(w.c, "m2") // is refused, hangs and moves again
+		w.lose(0)
+		w.create(w.c, "m0")
+	})
+}
+
+// SUCCESS implies that the room was durable as the meeting.
+func TestI3AnswerAfterConfirm(t *testing.T) {
+	t.Parallel()
+	walk(t, "I3", func(s b3scale.Store) b3scale.Store { return unconfirmed{s} }, func(_ *testing.T, w *world) {
+		w.create(w.c, "m0")
+		w.create(w.c, "m0")
+		w.claim(1, "m1")
+		w.addRoom(1, "m1")
+		w.create(w.c, "m1") // idNotUnique, and a look
+		w.nodes[0].ForgetRooms()
+		time.Sleep(time.Second)
+		w.create(w.c, "m0")
+	})
+	// A store that fails in between means failure.
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, plan{wrap: func(s b3scale.Store) b3scale.Store { return failing{s} }})
+		answer, err := s.create("class")
+		if codeOf(err) != b3scale.Unavailable {
+			t.Errorf("create: %v, error %v; want %q", answer, err, b3scale.Unavailable)
+		}
+	})
+}
+
+// failing takes claims and then no confirmation.
+type failing struct{ b3scale.Store }
+
+func (failing) ConfirmMeeting(context.Context, b3scale.MeetingKey, int64, b3scale.Incarnation) (b3scale.Meeting, bool, error) {
+	return b3scale.Meeting{}, false, b3scale.Errorf(b3scale.Unavailable, "the store does not answer")
+}
+
+// Whenever a meeting leaves a backend, that is booked; it does not return
+// before the booking is settled.
+func TestI4ThePastIsBooked(t *testing.T) {
+	t.Parallel()
+	walk(t, "I4", nil, func(t *testing.T, w *world) {
+		w.placed(0, "m0", "Ada")
+		for _, lost := range []int{0, 1} {
+			w.lose(lost)
+			w.prefer(0, 1, 2)
+			w.create(w.c, "m0")
+			w.find(lost)
+		}
+		w.livesOn(2, "m0")
+		if got := w.orphans("m0"); len(got) != 2 {
+			t.Errorf("orphans on nodes %v, want them on 0 and 1", got)
+		}
+		w.lose(2)
+		if _, err := w.site.create("m0"); codeOf(err) != b3scale.NoBackend {
+			t.Errorf("create: %v, want %q", err, b3scale.NoBackend)
+		}
+		w.find(2)
+		w.lists(3)
+		w.oneRoom("m0")
+	})
+}
+
+// Nothing about one room changes the row of another.
+func TestI5Fences(t *testing.T) {
+	t.Parallel()
+	t.Run("generation", func(t *testing.T) {
+		t.Parallel()
+		walk(t, "I5", func(s b3scale.Store) b3scale.Store { return anyGeneration{s} }, func(_ *testing.T, w *world) {
+			// The node takes its time, and loses the meeting meanwhile.
+			w.prefer(0, 1)
+			w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.LateExecution, Calls: []string{"create"}, Delay: 15 * time.Second})
+			var wg sync.WaitGroup
+			wg.Go(func() { w.create(w.c, "m0") })
+			time.Sleep(time.Second)
+			w.lose(0)
+			w.create(w.c, "m0")
+			wg.Wait()
+		})
+	})
+	t.Run("room", func(t *testing.T) {
+		t.Parallel()
+		walk(t, "I5", func(s b3scale.Store) b3scale.Store { return anyRoom{s} }, func(_ *testing.T, w *world) {
+			// A look finds no room, and its answer comes when there is one again.
+			w.placed(0, "m0")
+			w.nodes[0].ForgetRooms()
+			w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.LateAnswer, Calls: []string{"getMeetingInfo"}, Delay: 5 * time.Second})
+			var wg sync.WaitGroup
+			wg.Go(func() { w.c.look(w.ctx, w.key("m0")) })
+			time.Sleep(time.Second)
+			w.create(w.c, "m0")
+			wg.Wait()
+		})
+	})
+	t.Run("lists", func(t *testing.T) {
+		t.Parallel()
+		walk(t, "I5", nil, func(t *testing.T, w *world) {
+			w.prefer(0)
+			w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.LateAnswer, Calls: []string{"getMeetings"}, Delay: 5 * time.Second})
+			for range 3 { // lists that are always one room behind
+				w.nodes[0].ForgetRooms()
+				time.Sleep(time.Second)
+				w.create(w.c, "m0")
+				var wg sync.WaitGroup
+				wg.Go(func() { w.list(0) })
+				time.Sleep(time.Second)
+				w.nodes[0].ForgetRooms()
+				time.Sleep(time.Second)
+				w.create(w.c, "m0")
+				wg.Wait()
+				w.livesOn(0, "m0")
+			}
+		})
+	})
+}
+
+// A sweeper never ends the room that is the meeting, and none with people in
+// it unless the meeting lives elsewhere or its end was asked for.
+func TestI6NoMurder(t *testing.T) {
+	t.Parallel()
+	walk(t, "I6", func(s b3scale.Store) b3scale.Store { return noProof{s} }, func(t *testing.T, w *world) {
+		room := w.placed(0, "m0", "Ada")
+		w.lose(0)
+		w.prefer(1)
+		w.create(w.c, "m0")
+		w.find(0)
+		w.nodes[1].Down()
+		w.list(0)
+		time.Sleep(w.c.opts.OrphanLease + time.Second)
+		w.list(0)
+		if got := w.room(0, "m0"); w.chaos.mutate == nil && (got.InternalID != room.InternalID || got.Ending) {
+			t.Errorf("the room with people is %q, ending %v; want %q untouched", got.InternalID, got.Ending, room.InternalID)
+		}
+	})
+}
+
+// Whatever hangs at a node holds nothing: the store takes writes, memory
+// answers, and everybody else works on.
+func TestI7NothingHeld(t *testing.T) {
+	t.Parallel()
+	inBubble(t, plan{nodes: 4}, func(t *testing.T, s *site) {
+		const each = 30 // more than there are connections to the store
+		for i := range each {
+			s.placed(1, fmt.Sprint("active-", i))
+			s.placed(2, fmt.Sprint("other-", i))
+			s.book(1, fmt.Sprint("other-", i))
+		}
+		s.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole})
+		ctx, cancel := context.WithCancel(s.ctx)
+		var wg sync.WaitGroup
+		s.prefer(1)
+		for i := range each {
+			wg.Go(func() { _, _ = s.create(fmt.Sprint("new-", i)) })
+			wg.Go(func() { _, _ = s.create(fmt.Sprint("active-", i)) })
+			wg.Go(func() { _, _ = s.end(fmt.Sprint("active-", i)) })
+			wg.Go(func() { s.c.look(ctx, s.key(fmt.Sprint("active-", i))) })
+			wg.Go(func() { s.c.sweep(ctx, s.key(fmt.Sprint("other-", i)), s.backends[1]) })
+			wg.Go(func() { _ = s.c.reconcile(ctx, s.backend(1), &sightings{}) })
+			wg.Go(func() { _ = s.c.Ask(ctx, s.backends[1]) })
+		}
+		synctest.Wait() // all of them hang
+		if n := len(s.nodes[1].Requests()); n < 7*each {
+			t.Fatalf("%d calls hang, want %d", n, 7*each)
+		}
+		begin := time.Now()
+		s.prefer(0)
+		for i := range 2 * each {
+			s.created(fmt.Sprint("meanwhile-", i))
+			s.list(0)
+		}
+		s.ended("meanwhile-0")
+		if got := s.joined("meanwhile-1"); got != 0 {
+			t.Errorf("join led to node %d, want 0", got)
+		}
+		if _, err := s.join("active-1"); err != nil {
+			t.Errorf("join: %v", err)
+		}
+		s.admin(3, b3scale.AdminStopped)
+		s.lose(3)
+		if took := time.Since(begin); took > time.Millisecond { // of fake time, which stands still while somebody works
+			t.Errorf("everybody else took %v", took)
+		}
+		cancel()
+		s.nodes[1].ClearFaults()
+		wg.Wait()
+		s.unchecked = true
+	})
+}
+
+// When the faults stop, four lists of every backend bring rows and rooms
+// together, whatever state they were left in.
+func TestI8Convergence(t *testing.T) {
+	t.Parallel()
+	walk(t, "I8", func(s b3scale.Store) b3scale.Store { return unbooked{s} }, func(_ *testing.T, w *world) {
+		w.placed(0, "fine", "Ada")
+		w.claim(0, "stuck")
+		w.claim(0, "stuck with a room")
+		w.addRoom(0, "stuck with a room", "Ada")
+		w.claim(0, "stuck, room elsewhere")
+		w.addRoom(1, "stuck, room elsewhere", "Ada")
+		w.placed(0, "replaced")
+		w.placed(0, "ended, room there", "Ada")
+		w.endRow("ended, room there")
+		w.placed(0, "twice", "Ada")
+		w.addRoom(1, "twice", "Bob")
+		w.placed(0, "thrice", "Ada")
+		w.addRoom(1, "thrice", "Bob")
+		w.addRoom(2, "thrice", "Cyd")
+		w.placed(0, "booked, nothing there")
+		w.book(1, "booked, nothing there")
+		w.placed(0, "booked, ended")
+		w.addRoom(1, "booked, ended", "Ada")
+		w.book(1, "booked, ended")
+		w.endRow("booked, ended")
+		w.nodes[0].EndNow(nodeID("booked, ended"))
+		w.placed(1, "gone")
+		w.nodes[1].EndNow(nodeID("gone"))
+		w.addRoom(2, "unknown", "Ada")
+		w.nodes[0].EndNow(nodeID("replaced"))
+		time.Sleep(61 * time.Second)
+		w.addRoom(0, "replaced", "Ada")
+		w.lists(4)
+		for _, p := range w.unsettled() {
+			w.witness.broken("I8", "%s", p)
+		}
+		for _, id := range []string{"fine", "stuck with a room", "ended, room there", "unknown", "replaced"} {
+			if w.chaos.mutate == nil && w.state(id) != b3scale.MeetingActive {
+				w.witness.broken("I8", "%s is %s, want it active", id, w.state(id))
+			}
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package routing_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"b3scale"
+	"b3scale/internal/routing"
+)
+
+// Whoever asks for a list while meetings change gets every live meeting, once:
+// a frontend takes one that is missing for ended.
+func TestListsNeverMissALiveMeeting(t *testing.T) {
+	t.Parallel()
+	const meetings = 8
+	table := newTable("a", "b")
+	for i := range meetings {
+		table.Apply(row(fmt.Sprint(i)), start)
+	}
+	var (
+		done    atomic.Bool
+		writers sync.WaitGroup
+	)
+	writers.Go(func() {
+		for n := range 3000 {
+			id := fmt.Sprint(n % meetings)
+			switch n % 3 {
+			case 0:
+				table.Observe(key(id), "x", routing.Facts{People: n % 5}, nil, start)
+			case 1:
+				table.Apply(row(id, version(int64(n)+2)), start)
+			default:
+				table.Apply(row(id, version(int64(n)+2), on(string("ab"[n/3%2]))), start)
+			}
+		}
+		done.Store(true)
+	})
+	for last := false; !last; {
+		last = done.Load()
+		seen := map[b3scale.MeetingKey]bool{}
+		for _, r := range table.MeetingsOf("f") {
+			seen[r.Key] = true
+		}
+		if len(seen) != meetings {
+			t.Errorf("a list has %d meetings, want %d", len(seen), meetings)
+			break
+		}
+	}
+	writers.Wait()
+	checkCounts(t, table, "afterwards")
+}
+
+// Everything at the same time, for the race detector; and the counts are right
+// when it is over.
+func TestHammer(t *testing.T) {
+	t.Parallel()
+	table := newTable("a", "b", "c")
+	var all sync.WaitGroup
+	for worker := range 6 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(worker)))
+			for n := range 1000 {
+				now := start.Add(time.Duration(n) * time.Second)
+				id, backend := fmt.Sprint(random.IntN(20)), string("abc"[random.IntN(3)])
+				switch random.IntN(13) {
+				case 0, 1, 2:
+					table.Apply(row(id, version(random.Int64N(2000)), generation(random.Int64N(9)), on(backend), sized(random.IntN(30))), now)
+				case 3:
+					table.Apply(row(id, version(random.Int64N(2000)), ended), now)
+				case 4:
+					table.End(row(id, version(random.Int64N(2000)), generation(random.Int64N(9))), now)
+				case 5:
+					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50)}, nil, now)
+				case 6:
+					table.SetBreakouts(backend, []*routing.Room{breakout("of "+id, backend, n%7)}, now)
+				case 7:
+					table.AddBreakout(breakout(id, backend, n%7), now)
+				case 8:
+					table.Age(now)
+				case 9:
+					if choice, err := table.Select(routing.Wanted{Size: 15}, start); err == nil {
+						choice.Release()
+					}
+				case 10:
+					for _, r := range table.MeetingsOf("f") {
+						_ = r.People + len(r.InternalID)
+					}
+				case 11:
+					select {
+					case <-table.Changed(key(id)):
+					default:
+					}
+				default:
+					table.SetBackend(b3scale.Backend{ID: backend, AdminState: b3scale.AdminReady, LoadFactor: 1})
+					table.Backend(backend).Probed(true, start)
+				}
+				if r := table.Meeting(key(id)); r != nil && !r.Live() {
+					t.Error("an ended meeting was found")
+				}
+			}
+		})
+	}
+	all.Wait()
+	checkCounts(t, table, "afterwards")
+	for _, b := range table.Backends() {
+		if b.Score() < 0 {
+			t.Errorf("%s has the score %v", b.ID, b.Score())
+		}
+		for _, r := range table.MeetingsOn(b.ID) {
+			if r.Breakout {
+				table.SetBreakouts(b.ID, nil, start)
+			} else {
+				table.Apply(b3scale.Meeting{Key: r.Key, State: b3scale.MeetingEnded, Generation: 100, Version: 10_000}, start)
+			}
+		}
+	}
+	checkCounts(t, table, "when all have ended")
+}
