@@ -77,4 +77,4 @@ func NewOwnAnswer(xml []byte) *Answer {
 
 // IsTrue reads a boolean parameter as nodes do: true in any case, anything
 // else is false (BBB API, create parameters).
-func IsTrue(value string) bool { return strings.EqualFold(strings.TrimSpace(value), "true") }
+func IsTrue(value string) bool { return strings.EqualFold(Clean(value), "true") }

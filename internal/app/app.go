@@ -21,6 +21,10 @@ import (
 	"b3scale/internal/web"
 )
 
+// noticeFor is how long /readyz says that we are about to go before we close the
+// door, so that a balancer in front can look elsewhere.
+const noticeFor = time.Second
+
 // drainFor is how long requests in flight may take once we were told to stop.
 const drainFor = 20 * time.Second
 
@@ -202,6 +206,8 @@ func (a *App) Run(ctx context.Context) error {
 	go func() { broken <- a.running.Wait() }()
 	select {
 	case <-ctx.Done():
+		a.ready.Set(false)
+		time.Sleep(noticeFor)
 		return a.Stop()
 	case err := <-broken:
 		return errors.Join(err, a.Stop())

@@ -42,7 +42,7 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 			Meeting: b3scale.Meeting{
 				Key: b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}, BackendID: b.ID, Incarnation: room,
 			},
-			NodeID: answer.Root().Child("meetingID").Text(), // a node may rename a breakout room
+			NodeID: room.InternalID,
 		}, time.Now())
 		c.nudge(b.ID)
 	}
@@ -64,26 +64,27 @@ func (c *Cluster) parentKey(f *b3scale.Frontend, parent string) b3scale.MeetingK
 }
 
 // breakoutRooms makes table entries of the breakout rooms in a list. A room
-// belongs to the frontend that one of its ids names, else to that of its parent;
-// rooms of neither are not ours.
+// belongs to the frontend that created it, else to that of its parent; rooms of
+// neither are not ours.
+//
+// The id of a create becomes the internal id of a breakout room, and the node
+// finds the room by that one only (BBB API, identifiers).
 func (c *Cluster) breakoutRooms(b *routing.Backend, breakouts []*sight, frontendOf map[string]string) (rooms []*routing.Room, foreign int) {
 	for _, x := range breakouts {
-		key, ours := c.keyOf(x.NodeID)
-		if !ours { // the id of the create is the internal id of a breakout room
-			key, ours = c.keyOf(x.InternalID)
-		}
+		nodeID := x.InternalID
+		key, ours := c.keyOf(nodeID)
 		if !ours {
-			frontendID := frontendOf[x.Parent]
-			if frontendID == "" {
-				foreign += x.People
-				continue
-			}
-			key = b3scale.MeetingKey{FrontendID: frontendID, MeetingID: x.NodeID}
+			nodeID = x.NodeID
+			key = b3scale.MeetingKey{FrontendID: frontendOf[x.Parent], MeetingID: nodeID}
+		}
+		if key.FrontendID == "" {
+			foreign += x.People
+			continue
 		}
 		rooms = append(rooms, &routing.Room{
 			Meeting: b3scale.Meeting{Key: key, BackendID: b.ID, Incarnation: x.Incarnation},
 			Facts:   x.Facts,
-			NodeID:  x.NodeID,
+			NodeID:  nodeID,
 		})
 	}
 	return rooms, foreign

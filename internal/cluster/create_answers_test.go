@@ -74,6 +74,9 @@ func TestCreateWhenTheNodeMisbehaves(t *testing.T) {
 		{name: "500 once, executed", sick: fault(bbbtest.ServerErrorAfter, 1), creates: []int{2, 0, 0}, state: active},
 		{name: "500, executed", sick: fault(bbbtest.ServerErrorAfter, 0), creates: []int{2, 0, 0}, code: b3scale.NodeFailed, state: creating},
 		{name: "500 while active", active: true, sick: fault(bbbtest.ServerError, 0), creates: []int{2, 0, 0}, code: b3scale.NodeFailed, state: active},
+		// The model of the protocol does that, too: a room that a call may have made is booked.
+		{name: "500, then silence", sick: func(s *site) { fault(bbbtest.ServerError, 1)(s); silent(s, 0) },
+			creates: []int{2, 1, 0}, state: active, home: 1, orphans: []int{0}, took: 20 * time.Second},
 		{name: "502", sick: fault(bbbtest.BadGateway, 0), creates: []int{2, 0, 0}, code: b3scale.NodeFailed, state: creating},
 		{name: "HTML once", sick: fault(bbbtest.HTMLPage, 1), creates: []int{2, 0, 0}, state: active},
 		{name: "HTML", sick: fault(bbbtest.HTMLPage, 0), creates: []int{2, 0, 0}, code: b3scale.NodeFailed, state: creating},

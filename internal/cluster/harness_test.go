@@ -152,7 +152,7 @@ func (s *site) open() {
 			s.t.Fatal(err)
 		}
 	}
-	store, err := sqlstore.Open(s.ctx, s.path, sqlstore.Options{})
+	store, err := sqlstore.Open(s.ctx, s.path, sqlstore.Options{Readers: 4})
 	if err != nil {
 		s.t.Fatal(err)
 	}

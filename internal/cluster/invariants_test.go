@@ -218,7 +218,7 @@ func TestI6NoMurder(t *testing.T) {
 func TestI7NothingHeld(t *testing.T) {
 	t.Parallel()
 	inBubble(t, plan{nodes: 4}, func(t *testing.T, s *site) {
-		const each = 30 // more than there are connections to the store
+		const each = 12 // more than there are connections to the store
 		for i := range each {
 			s.placed(1, fmt.Sprint("active-", i))
 			s.placed(2, fmt.Sprint("other-", i))

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,9 +60,11 @@ func TestLooksAreBounded(t *testing.T) {
 	t.Parallel()
 	lookSite(t, 1, func(t *testing.T, s *site) {
 		const meetings = 400
+		var wg sync.WaitGroup
 		for i := range meetings {
-			s.placed(0, fmt.Sprint("class-", i))
+			wg.Go(func() { s.created(fmt.Sprint("class-", i)) })
 		}
+		wg.Wait()
 		s.nodes[0].ResetRequests()
 		for range 20 {
 			for i := range meetings {

@@ -141,7 +141,9 @@ func (c *Cluster) probe(ctx context.Context, b *routing.Backend) bool {
 	switch {
 	case err == nil && (!before || !known):
 		c.log.InfoContext(ctx, "backend answers", "backend", b.ID, "host", b.Host)
-		c.nudge(b.ID) // it may have been away: see what is there
+		if known {
+			c.nudge(b.ID) // it was away: see what is there; at the start it is being listed anyway
+		}
 	case err != nil && (before || !known):
 		c.log.WarnContext(ctx, "backend does not answer", "backend", b.ID, "host", b.Host, "error", err)
 	}

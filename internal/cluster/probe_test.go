@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"b3scale"
 	"b3scale/bbb/bbbtest"
 )
 
@@ -78,4 +79,28 @@ func TestSilentBackendGetsNoNewMeetings(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A start lists every backend once. Two lists at the same moment would be as
+// good as one: a node that is starting, too, may show no rooms in both.
+func TestStartListsOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, plan{nodes: 2}, func(t *testing.T, s *site) {
+		room := s.placed(0, "class", "Ada")
+		s.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.Empty})
+		s.c = s.newCluster()
+		s.run()
+		time.Sleep(5 * time.Second)
+		s.nodes[0].ClearFaults()
+		for i, n := range s.nodes {
+			if lists := len(n.Calls("getMeetings")); lists != 1 {
+				t.Errorf("node %d was listed %d times within 5 s, want once", i, lists)
+			}
+		}
+		s.livesOn(0, "class")
+		time.Sleep(time.Minute)
+		if m, _ := s.row("class"); m.InternalID != room.InternalID || m.State != b3scale.MeetingActive {
+			t.Errorf("row is %s with the room %q", m.State, m.InternalID)
+		}
+	})
 }

@@ -119,7 +119,7 @@ func TestBlackHoleSlowsNobodyElse(t *testing.T) {
 	t.Parallel()
 	inBubble(t, plan{nodes: 4}, func(t *testing.T, s *site) {
 		for _, n := range s.nodes {
-			n.SetFault(bbbtest.Fault{Kind: bbbtest.Latency, Calls: []string{"create"}, Delay: 100 * time.Millisecond})
+			n.SetFault(bbbtest.Fault{Kind: bbbtest.Latency, Calls: []string{"create"}, Delay: 250 * time.Millisecond})
 		}
 		s.run()
 		synctest.Wait()

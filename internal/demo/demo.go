@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,7 +34,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	once := flags.Bool("once", false, "drive create, join, getMeetings and end through HTTP, print what happened, exit")
 	listen := flags.String("listen", "127.0.0.1:42353", "address of b3scaled; a free port is taken if it is in use")
 	verbose := flags.Bool("v", false, "show the log of b3scaled")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0:
+		_, _ = fmt.Fprintf(stderr, "b3scale-demo: %q is no flag; see -help\n", flags.Arg(0))
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

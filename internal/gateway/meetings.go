@@ -41,6 +41,12 @@ func (g *Gateway) getMeetingInfo(w http.ResponseWriter, req *request) {
 	g.pass(w, req, node, err)
 }
 
+// sendChatMessage goes on as a GET: nodes take nothing else.
+func (g *Gateway) sendChatMessage(w http.ResponseWriter, req *request) {
+	req.form = false
+	g.forward(w, req)
+}
+
 // forward sends a call about a meeting to its backend as it is.
 func (g *Gateway) forward(w http.ResponseWriter, req *request) {
 	node, err := g.cluster.Forward(req.http.Context(), req.key, bbb.Call{

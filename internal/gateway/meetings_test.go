@@ -182,6 +182,11 @@ func TestBreakouts(t *testing.T) {
 		if got := h.call("join", "meetingID=group-"+strconv.Itoa(i)+"&role=VIEWER&fullName="+personQuery); !strings.HasPrefix(got.header.Get("Location"), home.BaseURL()) {
 			t.Errorf("join of a breakout room: got %v", got)
 		}
+		h.forget()
+		if got := h.call("getMeetingInfo", "meetingID=group-"+strconv.Itoa(i)); got.outcome(t) != bbb.Success || got.text(t, "isBreakout") != "true" {
+			t.Errorf("getMeetingInfo of a breakout room: got %v", got)
+		}
+		h.forget()
 	}
 	for _, id := range []string{"unknown", nodeID("parent"), strings.Repeat("0", 40) + "-1"} {
 		if got := h.call("create", "meetingID=group&"+breakout+id); got.outcome(t) != "parentMeetingDoesNotExist" {
@@ -196,6 +201,11 @@ func TestBreakouts(t *testing.T) {
 		if got.outcome(t) != "parentMeetingDoesNotExist" {
 			t.Errorf("below another frontend's %q: got %v", id, got)
 		}
+	}
+	// Nodes strip control characters, and so read true here.
+	spelled := "meetingID=group&name=Group&sequence=1&isBreakout=tr%01ue&parentMeetingID=" + parent.InternalID
+	if got := h.do(request{target: signedBy(keyTwo, secretTwo, "create", spelled)}); got.outcome(t) != "parentMeetingDoesNotExist" {
+		t.Errorf("a breakout in another spelling: got %v", got)
 	}
 	h.untouched("breakouts that are refused")
 }

@@ -51,7 +51,7 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 		"getMeetingInfo":   {do: g.getMeetingInfo, meeting: true},
 		"getMeetings":      {do: g.getMeetings},
 		"insertDocument":   {do: g.forward, meeting: true, xml: true, effect: true},
-		"sendChatMessage":  {do: g.forward, meeting: true, effect: true},
+		"sendChatMessage":  {do: g.sendChatMessage, meeting: true, effect: true},
 	}
 	for _, name := range opts.ExtraResources {
 		if _, known := g.calls[name]; !known {
