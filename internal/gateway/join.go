@@ -97,7 +97,7 @@ func escapeNonURL(query string) string {
 	return b.String()
 }
 
-// A browser that has to wait comes back after 2 s, then less and less often,
+// A browser that has to wait comes back after 3 s, then less and less often,
 // and is told to give up after about six minutes.
 const maxAttempts = 30
 

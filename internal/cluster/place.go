@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"b3scale"
+	"b3scale/internal/routing"
+)
+
+// place returns the row that counts: where the meeting lives, or where this
+// request has just claimed a place for it.
+func (a *creation) place(ctx context.Context) (b3scale.Meeting, error) {
+	row, found := a.row(ctx, a.key)
+	if !found && a.adoptUnlisted(ctx) {
+		row, found = a.row(ctx, a.key)
+	}
+	if found {
+		lives, err := a.lives(ctx, row)
+		if lives || err != nil {
+			return row, err
+		}
+	}
+	return a.claim(ctx)
+}
+
+// lives reports whether the row still holds for this request.
+func (a *creation) lives(ctx context.Context, row b3scale.Meeting) (bool, error) {
+	b := a.table.Backend(row.BackendID)
+	if b == nil || b.Lost || row.State == b3scale.MeetingCreating && slices.Contains(a.abandoned, row.Generation) {
+		return false, nil
+	}
+	if b.AdminState == b3scale.AdminReady {
+		return true, nil
+	}
+	// A drained backend keeps the rooms that it has and gets no new ones.
+	x, err := a.info(ctx, b, a.nodeID, a.opts.CallTimeout)
+	switch {
+	case err == nil && x != nil:
+		return true, nil
+	case err == nil:
+		return false, a.end(ctx, row)
+	case row.State == b3scale.MeetingCreating:
+		a.abandon(row)
+		return false, nil
+	default:
+		return false, unreachable(err)
+	}
+}
+
+func (a *creation) abandon(row b3scale.Meeting) {
+	a.abandoned = append(a.abandoned, row.Generation)
+	a.failed[row.BackendID] = true
+}
+
+// claim chooses candidates until the store accepts one, or tells that the
+// meeting lives somewhere already.
+func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
+	a.choosePasswords()
+	size := a.table.Load().ExpectedSize(a.req.Params.Get("meta_bbb-meeting-size-hint"), a.req.Params.Get("maxParticipants"))
+	for {
+		choice, err := a.choose(ctx, size)
+		if err != nil {
+			return b3scale.Meeting{}, err
+		}
+		m, fit, err := a.store.ClaimMeeting(ctx, b3scale.Claim{
+			Key: a.key, BackendID: choice.ID, Size: size, Abandoned: a.abandoned,
+			AttendeePW: a.passwords.attendee, ModeratorPW: a.passwords.moderator,
+		})
+		if err == nil && fit {
+			a.table.Apply(m, time.Now())
+		}
+		choice.Release()
+		if err != nil {
+			return m, err
+		}
+		if fit {
+			return m, nil
+		}
+		a.failed[choice.ID] = true
+	}
+}
+
+// choose selects a candidate. Right after the start it waits for the first
+// round of probes before it says that there is none.
+func (a *creation) choose(ctx context.Context, size int) (routing.Choice, error) {
+	want := routing.Wanted{Tags: a.req.Frontend.Settings.RequiredTags, Except: a.failed, Size: size}
+	for {
+		choice, err := a.table.Select(want, time.Now())
+		if err == nil || a.Probed() || ctx.Err() != nil {
+			return choice, err
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// choosePasswords keeps what the client sent and makes up the rest. Nodes
+// before 3.0 repeat a create only if its passwords are given and equal, so
+// every create of a generation sends the same ones.
+func (a *creation) choosePasswords() {
+	if a.passwords.attendee == "" {
+		a.passwords.attendee = passwordOr(a.req.Params.Get("attendeePW"))
+		a.passwords.moderator = passwordOr(a.req.Params.Get("moderatorPW"))
+	}
+}
+
+func passwordOr(given string) string {
+	if given != "" {
+		return given
+	}
+	return newPassword()
+}
+
+// newPassword makes one as nodes do, only longer.
+func newPassword() string {
+	const letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+	b := make([]byte, 12)
+	for i := range b {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(letters)))) // never fails, see crypto/rand
+		b[i] = letters[n.Int64()]
+	}
+	return string(b)
+}
+
+// adoptUnlisted asks backends whose rooms nobody has listed yet: with a fresh
+// or restored database the meeting may be running there, and would be taken
+// for a wrong room later.
+func (a *creation) adoptUnlisted(ctx context.Context) bool {
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		found bool
+	)
+	for _, b := range a.table.Backends() {
+		if b.ListedAt != 0 || b.Lost || b.WasProbed() && !b.Reachable() {
+			continue
+		}
+		wg.Go(func() {
+			x, err := a.info(ctx, b, a.nodeID, a.opts.ProbeTimeout)
+			if err != nil || x == nil || x.IsBreakout {
+				return
+			}
+			a.adopt(ctx, a.key, b, x)
+			mu.Lock()
+			found = true
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return found
+}
