@@ -18,7 +18,7 @@ func noticed(t *testing.T, promise string, rounds uint64, mutate mutation, opts 
 	seed := seedOf(t, "B3SCALE_CHAOS_SEED")
 	for round := range rounds {
 		c := []chaos{dense, wide}[round%2]
-		c.mutate, c.opts, c.lasts = mutate, opts, 2*time.Minute
+		c.mutate, c.opts, c.lasts = mutate, opts, time.Minute
 		report, _ := runChaos(t, c, seed+round)
 		if lines := of(promise, report); len(lines) > 0 {
 			t.Logf("round %d: %s", round+1, lines[0])

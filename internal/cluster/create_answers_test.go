@@ -34,9 +34,8 @@ func TestCreateWhenTheNodeMisbehaves(t *testing.T) {
 	const creating, active, ended = b3scale.MeetingCreating, b3scale.MeetingActive, b3scale.MeetingEnded
 	cases := []struct {
 		name    string
-		before  func(*site) // with the room of an active meeting on node 0 already there
 		sick    func(*site)
-		active  bool
+		active  bool  // its room is on node 0 already
 		creates []int // that arrived at each node
 		code    b3scale.Code
 		key     string // of a FAILED answer
