@@ -33,6 +33,7 @@ type Options struct {
 	ProbeTimeout  time.Duration // 2 s
 	LostAfter     time.Duration // 90 s of silence before a backend is lost
 	ListInterval  time.Duration // 10 s; every backend, jittered
+	ListGap       time.Duration // two lists are two when begun so far apart; half of ListInterval
 	ListTimeout   time.Duration // 20 s
 
 	RequestTimeout time.Duration // 55 s for all that one request does
@@ -65,6 +66,9 @@ func (o Options) withDefaults() Options {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
+	}
+	if o.ListGap == 0 {
+		o.ListGap = o.ListInterval / 2
 	}
 	if o.LooksPerTick == 0 {
 		o.LooksPerTick = 16

@@ -199,7 +199,11 @@ func (s *site) newCluster() *Cluster {
 	if s.plan.calling != nil {
 		nodes = s.plan.calling(nodes)
 	}
-	c := New(store, routing.NewTable(s.plan.load), nodes, slog.New(slog.DiscardHandler), s.plan.opts)
+	opts := s.plan.opts
+	if opts.ListGap == 0 {
+		opts.ListGap = 1 // tests list when they like
+	}
+	c := New(store, routing.NewTable(s.plan.load), nodes, slog.New(slog.DiscardHandler), opts)
 	if err := c.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}

@@ -14,19 +14,32 @@ import (
 func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Duration, call bbb.Call) (*bbb.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	answer, err := c.nodes.Do(ctx, nodeOf(b), call)
-	if err != nil {
-		return nil, err
+	for range 2 {
+		secondary := b.Secondary()
+		answer, err := c.nodes.Do(ctx, nodeOf(b), call)
+		if err != nil {
+			return nil, err
+		}
+		if answer.Succeeded() || answer.MessageKey() != bbb.ErrChecksum.Key {
+			return answer, nil
+		}
+		if b.SecondarySecret == "" {
+			break
+		}
+		b.UseSecondary(!secondary) // its secret is being changed: the other one may count
 	}
 	// The node refused our signature: whatever we asked was not done, and the
 	// frontend must not take it for its own mistake.
-	if !answer.Succeeded() && answer.MessageKey() == bbb.ErrChecksum.Key {
-		return nil, &bbb.CallError{Call: call.Name, Outcome: bbb.Refused, Err: errors.New("the node does not accept our secret")}
-	}
-	return answer, nil
+	return nil, &bbb.CallError{Call: call.Name, Outcome: bbb.Refused, Err: errors.New("the node does not accept our secret")}
 }
 
-func nodeOf(b *routing.Backend) bbb.Node { return bbb.Node{BaseURL: b.Host, Secret: b.Secret.Reveal()} }
+func nodeOf(b *routing.Backend) bbb.Node {
+	secret := b.Secret
+	if b.Secondary() && b.SecondarySecret != "" {
+		secret = b.SecondarySecret
+	}
+	return bbb.Node{BaseURL: b.Host, Secret: secret.Reveal()}
+}
 
 // nodeID is the id of a meeting on the nodes; "" when its frontend is gone.
 func (c *Cluster) nodeID(key b3scale.MeetingKey) string {

@@ -121,5 +121,8 @@ func (c *Cluster) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.B
 	if err != nil {
 		return saved, err
 	}
-	return saved, c.LoadConfig(ctx)
+	c.configMu.Lock() // a LoadConfig that read before ends before
+	defer c.configMu.Unlock()
+	c.table.SetBackend(saved)
+	return saved, nil
 }

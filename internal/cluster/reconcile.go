@@ -232,10 +232,12 @@ func (l *listing) returned(ctx context.Context, row b3scale.Meeting, x *sight, w
 	k := incarnationKey{row.Key, x.InternalID}
 	first, again := l.before.present[k]
 	if !again || row.EndedAt > first {
-		l.now.present[k] = l.t0
-		return nil
+		first = l.t0
 	}
 	l.now.present[k] = first
+	if !again || first == l.t0 || !l.apart(first) {
+		return nil
+	}
 	m, ok, err := l.store.ActivateMeeting(ctx, row, l.backend.ID, x.Incarnation)
 	if err != nil || !ok {
 		return err
@@ -256,13 +258,21 @@ func (l *listing) missing(ctx context.Context, r *routing.Room) error {
 	case x != nil && x.InternalID == r.InternalID, r.ConfirmedAt >= l.t0:
 	default:
 		k := incarnationKey{r.Key, r.InternalID}
-		if _, again := l.before.absent[k]; again {
+		first, again := l.before.absent[k]
+		if again && l.apart(first) {
 			return l.end(ctx, r.Meeting)
 		}
-		l.now.absent[k] = l.t0
+		if !again {
+			first = l.t0
+		}
+		l.now.absent[k] = first
 	}
 	return nil
 }
+
+// apart reports whether this list was begun long enough after an earlier one to
+// be another witness: a server that starts shows no rooms for a while.
+func (l *listing) apart(first b3scale.Micros) bool { return l.t0 >= first.Add(l.opts.ListGap) }
 
 // adopt gives a running room of a known frontend its row.
 func (c *Cluster) adopt(ctx context.Context, key b3scale.MeetingKey, b *routing.Backend, x *sight) {

@@ -27,6 +27,7 @@ type Observed struct {
 	probeOKAt atomic.Int64 // microseconds; by our own probes, or as stored before the first of them
 	probed    atomic.Bool  // a probe of our own has finished
 	reachable atomic.Bool  // the last one brought an answer
+	secondary atomic.Bool  // the node accepts the secondary secret, not the first
 
 	weight   atomic.Int64 // thousandths of a person, see load.go
 	reserved atomic.Int64 // the same, of claims on their way
@@ -77,3 +78,9 @@ func (o *Observed) People() int { return int(o.people.Load()) }
 
 // LastReached is when the backend last answered a probe.
 func (o *Observed) LastReached() b3scale.Micros { return b3scale.Micros(o.probeOKAt.Load()) }
+
+// Secondary reports whether calls are to be signed with the secondary secret.
+func (o *Observed) Secondary() bool { return o.secondary.Load() }
+
+// UseSecondary notes which of its two secrets the node accepts.
+func (o *Observed) UseSecondary(use bool) { o.secondary.Store(use) }

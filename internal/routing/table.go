@@ -78,7 +78,8 @@ func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backe
 	t.config.Store(c)
 }
 
-// SetBackend replaces or adds one backend.
+// SetBackend replaces or adds one backend. An older version than the known one
+// changes nothing.
 func (t *Table) SetBackend(b b3scale.Backend) {
 	t.configMu.Lock()
 	defer t.configMu.Unlock()
@@ -86,10 +87,11 @@ func (t *Table) SetBackend(b b3scale.Backend) {
 	c := &config{frontends: old.frontends, frontendByID: old.frontendByID, backendByID: map[string]*Backend{}}
 	known := false
 	for _, o := range old.backends {
-		if o.ID == b.ID {
+		if o.ID == b.ID && o.Version <= b.Version {
 			known = true
 			t.add(c, b)
 		} else {
+			known = known || o.ID == b.ID
 			t.add(c, o.Backend)
 		}
 	}
