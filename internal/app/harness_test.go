@@ -2,8 +2,10 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 )
 
 const (
+	frontendKey    = "fe"
 	frontendSecret = "the-frontend-secret"
 	nodeSecret     = "the-node-secret"
 )
@@ -78,7 +81,7 @@ func open(t testing.TB, env []string, nodes ...*bbbtest.Node) *instance {
 			Host: n.BaseURL(), Secret: b3scale.Secret(n.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1,
 		})
 	}
-	if err := d.Seed(t.Context(), []b3scale.Frontend{{Key: "fe", Secret: frontendSecret, Active: true}}, backends); err != nil {
+	if err := d.Seed(t.Context(), []b3scale.Frontend{{Key: frontendKey, Secret: frontendSecret, Active: true}}, backends); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -113,8 +116,6 @@ func node(t testing.TB, opts bbbtest.Options) *bbbtest.Node {
 	return n
 }
 
-var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
 // get asks the daemon; the status is 0 when nobody answers.
 func (d *instance) get(path string) (status int, body string) {
 	d.Helper()
@@ -123,21 +124,50 @@ func (d *instance) get(path string) (status int, body string) {
 
 func get(t testing.TB, url string) (status int, body string) {
 	t.Helper()
-	resp, err := client.Get(url)
-	if err != nil {
+	a, err := ask(t.Context(), url)
+	if err != nil && a.status == 0 {
 		return 0, err.Error()
 	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Error(err)
 	}
-	return resp.StatusCode, string(text)
+	return a.status, a.body
+}
+
+// answer is what a client gets.
+type answer struct {
+	status         int
+	location, body string
+}
+
+var client = &http.Client{
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// ask follows no redirects. Beside an error the answer is what came before it.
+func ask(ctx context.Context, url string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header.Get("Location"), string(body)}, err
 }
 
 func (d *instance) call(call, query string) (status int, body string) {
 	d.Helper()
-	return d.get("/bbb/fe/bigbluebutton/api/" + call + "?" + bbb.SignedQuery(call, query, frontendSecret))
+	return d.get(signed(call, query))
+}
+
+// signed is the path of a call of the one frontend.
+func signed(call, query string) string {
+	return "/bbb/" + frontendKey + "/bigbluebutton/api/" + call + "?" + bbb.SignedQuery(call, query, frontendSecret)
 }
 
 func (d *instance) ready() bool {
@@ -148,11 +178,39 @@ func (d *instance) ready() bool {
 // eventually waits for a condition with a generous deadline.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("this never happened: %s", what)
+	within(t, 20*time.Second, what, func() string {
+		if ok() {
+			return ""
 		}
+		return "it is not so yet"
+	})
+}
+
+// within waits until nothing is wrong any more.
+func within(t testing.TB, d time.Duration, what string, wrong func() string) {
+	t.Helper()
+	deadline := time.Now().Add(d)
+	for {
+		problem := wrong()
+		if problem == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("this never happened: %s\n%s", what, problem)
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// freeAddress is one where nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 // syncBuffer may be written to at the same time.
@@ -165,6 +223,13 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
+}
+
+// Reset forgets what was written.
+func (b *syncBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
 }
 
 func (b *syncBuffer) String() string {

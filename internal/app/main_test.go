@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -124,12 +123,7 @@ func TestCheck(t *testing.T) {
 	other := bbbtest.Start(t, bbbtest.Options{Name: "other", Secret: "something-else"})
 	sick := bbbtest.Start(t, bbbtest.Options{Name: "sick", Secret: nodeSecret})
 	sick.SetFault(bbbtest.Fault{Kind: bbbtest.ServerError})
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
-	gone := "http://" + closed.Addr().String() + "/bigbluebutton/api/"
+	gone := "http://" + freeAddress(t) + "/bigbluebutton/api/"
 
 	env := environ(file(t))
 	seed := open(t, env)
@@ -147,7 +141,7 @@ func TestCheck(t *testing.T) {
 	}
 
 	seed = open(t, env)
-	err = seed.Seed(t.Context(), nil, []b3scale.Backend{backend(other.BaseURL()), backend(sick.BaseURL()), backend(gone)})
+	err := seed.Seed(t.Context(), nil, []b3scale.Backend{backend(other.BaseURL()), backend(sick.BaseURL()), backend(gone)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func FuzzRedactedStoreURLShowsNoPassword(f *testing.F) {
 	f.Fuzz(func(t *testing.T, password string) {
 		rest := RedactStoreURL("postgres://b3scale:x@db.example.org/b3scale") + RedactStoreURL("user=b3scale password=x host=db")
 		if len(password) < 4 || strings.Contains(rest, password) {
-			t.Skip("part of the rest")
+			return // It may be found in what is rightly shown, and proves nothing.
 		}
 		if got := RedactStoreURL("postgres://b3scale:" + password + "@db.example.org/b3scale"); strings.Contains(got, password) {
 			t.Errorf("URL shown as %q", got)

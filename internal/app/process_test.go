@@ -1,0 +1,120 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"b3scale"
+	"b3scale/bbb"
+	"b3scale/bbb/bbbtest"
+)
+
+// daemon is a real b3scaled process on a database of its own, beside nodes
+// that live in the test.
+type daemon struct {
+	binary, database, address string
+	cmd                       *exec.Cmd
+	log                       syncBuffer
+}
+
+func buildDaemon(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "b3scaled")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "b3scale/cmd/b3scaled").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build b3scaled: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// newDaemon prepares a database with the frontend and the nodes.
+func newDaemon(t *testing.T, binary string, nodes []*bbbtest.Node) *daemon {
+	t.Helper()
+	d := &daemon{binary: binary, database: file(t), address: freeAddress(t)}
+	if err := open(t, environ(d.database), nodes...).Stop(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.kill)
+	return d
+}
+
+// start runs the process and waits until it is ready.
+func (d *daemon) start(t *testing.T) {
+	t.Helper()
+	d.log.Reset()
+	d.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), d.binary)
+	d.cmd.Env = environ(d.database, "B3SCALE_LISTEN_HTTP="+d.address, "B3SCALE_LOG_LEVEL=info")
+	d.cmd.Stderr = &d.log
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, time.Minute, "b3scaled is ready", func() string {
+		if d.get(t.Context(), "/readyz").status == http.StatusOK {
+			return ""
+		}
+		return "its log:\n" + d.log.String()
+	})
+}
+
+// kill is kill -9.
+func (d *daemon) kill() {
+	if d.cmd != nil {
+		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Wait()
+		d.cmd = nil
+	}
+}
+
+// get asks the process. One that dies halfway through its answer has given
+// none.
+func (d *daemon) get(ctx context.Context, path string) answer {
+	got, err := ask(ctx, "http://"+d.address+path)
+	if err != nil {
+		return answer{}
+	}
+	return got
+}
+
+func (d *daemon) call(ctx context.Context, call, query string) answer {
+	return d.get(ctx, signed(call, query))
+}
+
+// create returns the internal id of an acknowledged meeting, or "".
+func (d *daemon) create(ctx context.Context, id string) string {
+	got := d.call(ctx, "create", "name=Class&meetingID="+id)
+	doc, err := bbb.ParseXML([]byte(got.body))
+	if got.status != http.StatusOK || err != nil || doc.Root().Child("returncode").Text() != bbb.Success {
+		return ""
+	}
+	return doc.Root().Child("internalMeetingID").Text()
+}
+
+// joinsHome reports what is wrong with joining the meeting, or "".
+func (d *daemon) joinsHome(ctx context.Context, nodes []*bbbtest.Node, id, internalID string) string {
+	got := d.call(ctx, "join", "fullName=Ada&role=VIEWER&meetingID="+id)
+	if got.status != http.StatusFound {
+		return fmt.Sprintf("%s: join answered %d %s", id, got.status, got.body)
+	}
+	home := ""
+	for _, n := range nodes {
+		if room, ok := n.Room(b3scale.EncodeMeetingID(frontendKey, id)); ok {
+			if home != "" {
+				return id + " has a room on two nodes"
+			}
+			home = n.BaseURL()
+			if room.InternalID != internalID {
+				return fmt.Sprintf("%s: its room is %s, acknowledged was %s", id, room.InternalID, internalID)
+			}
+		}
+	}
+	if home == "" || !strings.HasPrefix(got.location, home) {
+		return fmt.Sprintf("%s: join leads to %s, its room is on %q", id, got.location, home)
+	}
+	return ""
+}
