@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,6 +17,9 @@ type MeetingKey struct {
 
 // String is for logs.
 func (k MeetingKey) String() string { return k.FrontendID + "/" + k.MeetingID }
+
+// LogValue gives logs the same in every format.
+func (k MeetingKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // idMark ends every encoded id. Rooms whose id does not carry it are not ours.
 const idMark = "b3scl"

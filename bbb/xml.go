@@ -33,12 +33,28 @@ const maxDepth = 64
 // errTruncated is what half an answer gives.
 var errTruncated = errors.New("document ends too early")
 
+// The largest numbers of elements: of an answer, far above the list of a full
+// server, and of a request's body, which holds a handful of documents.
+const (
+	maxElements     = 2_000_000
+	maxBodyElements = 10_000
+)
+
 // ParseXML reads one document. raw is kept, not copied.
-func ParseXML(raw []byte) (*Document, error) {
+func ParseXML(raw []byte) (*Document, error) { return parseXML(raw, maxElements) }
+
+// CheckBody reports what is wrong with an XML body. It takes little memory,
+// whatever the body holds.
+func CheckBody(raw []byte) error {
+	_, err := parseXML(raw, maxBodyElements)
+	return err
+}
+
+func parseXML(raw []byte, limit int) (*Document, error) {
 	if len(raw) > math.MaxInt32 {
 		return nil, errors.New("document is too large")
 	}
-	d := &Document{raw: raw, nodes: make([]node, 0, 8+len(raw)/20)}
+	d := &Document{raw: raw, nodes: make([]node, 0, min(8+len(raw)/20, limit))}
 	open, pos := -1, 0 // index of the innermost open element
 	depth := 0
 	for {
@@ -103,6 +119,9 @@ func ParseXML(raw []byte) (*Document, error) {
 			to, closed, err := startTag(raw, pos, &n)
 			if err != nil {
 				return nil, err
+			}
+			if len(d.nodes) == limit {
+				return nil, errors.New("document has too many elements")
 			}
 			d.nodes = append(d.nodes, n)
 			pos = to

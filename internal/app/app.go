@@ -108,7 +108,7 @@ func (a *App) Seed(ctx context.Context, frontends []b3scale.Frontend, backends [
 		if a.cluster.Frontend(f.Key) != nil {
 			continue
 		}
-		if _, err := a.store.SaveFrontend(ctx, f); err != nil {
+		if _, err := a.cluster.SaveFrontend(ctx, f); err != nil {
 			return fmt.Errorf("seed frontend %q: %w", f.Key, err)
 		}
 	}
@@ -116,11 +116,11 @@ func (a *App) Seed(ctx context.Context, frontends []b3scale.Frontend, backends [
 		if hosts[b.Host] {
 			continue
 		}
-		if _, err := a.store.SaveBackend(ctx, b); err != nil {
+		if _, err := a.cluster.SaveBackend(ctx, b); err != nil {
 			return fmt.Errorf("seed backend %q: %w", b.Host, err)
 		}
 	}
-	return a.cluster.LoadConfig(ctx)
+	return nil
 }
 
 // Start loads the memory, listens and begins to work. It returns when joins
@@ -184,8 +184,10 @@ func (a *App) Stop() error {
 		a.log.Info("draining")
 		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 		defer cancel()
-		err = a.server.Shutdown(ctx)
-		if err != nil {
+		halt := time.AfterFunc(drainFor*3/4, a.cluster.Halt)
+		defer halt.Stop()
+		if err := a.server.Shutdown(ctx); err != nil {
+			a.log.Warn("requests were cut off", "error", err)
 			_ = a.server.Close()
 		}
 		a.stop()
@@ -206,8 +208,12 @@ func (a *App) Run(ctx context.Context) error {
 	go func() { broken <- a.running.Wait() }()
 	select {
 	case <-ctx.Done():
-		a.ready.Set(false)
-		time.Sleep(noticeFor)
+	case err := <-broken:
+		return errors.Join(err, a.Stop())
+	}
+	a.ready.Set(false)
+	select {
+	case <-time.After(noticeFor):
 		return a.Stop()
 	case err := <-broken:
 		return errors.Join(err, a.Stop())

@@ -84,6 +84,8 @@ type Cluster struct {
 	log   *slog.Logger
 	opts  Options
 
+	halted   context.Context // ends with Halt
+	halt     context.CancelFunc
 	storedAt atomic.Int64  // microseconds; our last successful write
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
@@ -96,9 +98,26 @@ type Cluster struct {
 
 // New makes a cluster over a table that Load fills.
 func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logger, opts Options) *Cluster {
+	halted, halt := context.WithCancel(context.Background())
 	return &Cluster{
+		halted: halted, halt: halt,
 		store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(),
 		reload: make(chan struct{}, 1), watchers: map[string]*watcher{},
+	}
+}
+
+// Halt makes creates and ends that still wait for a node give up, so that their
+// clients get an answer before the process ends.
+func (c *Cluster) Halt() { c.halt() }
+
+// detached is the context of a request that is brought to its end even when its
+// client goes away.
+func (c *Cluster) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.RequestTimeout)
+	stop := context.AfterFunc(c.halted, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 

@@ -30,8 +30,7 @@ var pauses = [rounds]time.Duration{50 * time.Millisecond, 250 * time.Millisecond
 // the node's answer once the outcome is durable. FAILED answers of the node
 // are answers.
 func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, error) {
-	// What was begun is brought to its end even when the client goes away.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.RequestTimeout)
+	ctx, cancel := c.detached(ctx)
 	defer cancel()
 	if bbb.IsTrue(req.Params.Get("isBreakout")) {
 		return c.createBreakout(ctx, req)

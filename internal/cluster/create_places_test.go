@@ -220,12 +220,17 @@ func TestCreateAsksUnlistedBackends(t *testing.T) {
 		if got, want := s.counted("create", "class"), []int{0, 0, 1}; !slices.Equal(got, want) {
 			t.Errorf("creates at the nodes: %v, want %v", got, want)
 		}
-		// Silent ones cost little, and nothing once they are known.
+		// One that does not say might have it, so nothing is created. But it
+		// may not keep the others from working for ever.
 		s.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole})
+		if _, err := s.create("new"); codeOf(err) != b3scale.NotYet {
+			t.Errorf("create beside a backend that does not say: %v, want code %q", err, b3scale.NotYet)
+		}
+		time.Sleep(unlistedPatience)
 		begin := time.Now()
 		s.created("new")
-		if took := time.Since(begin); took.Round(100*time.Millisecond) != s.c.opts.ProbeTimeout {
-			t.Errorf("a create took %v beside a silent backend, want %v", took, s.c.opts.ProbeTimeout)
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("a create took %v beside a backend that never says", took)
 		}
 		for i := range s.nodes {
 			if i != 1 {
@@ -238,5 +243,22 @@ func TestCreateAsksUnlistedBackends(t *testing.T) {
 		if got := len(s.nodes[0].Calls("getMeetingInfo")); got != 0 {
 			t.Errorf("a listed backend was asked %d times", got)
 		}
+	})
+}
+
+// A slow cluster beside a fresh database: slow is not empty.
+func TestCreateWaitsForSlowUnlistedBackends(t *testing.T) {
+	t.Parallel()
+	inBubble(t, plan{unlisted: true}, func(t *testing.T, s *site) {
+		s.trustAll()
+		room := s.addRoom(2, "class", "Ada")
+		s.prefer(0)
+		for _, n := range s.nodes {
+			n.SetFault(bbbtest.Fault{Kind: bbbtest.Latency, Calls: []string{"getMeetingInfo"}, Delay: 4 * time.Second})
+		}
+		if got := s.created("class", "attendeePW", room.AttendeePW, "moderatorPW", room.ModeratorPW); got != room.InternalID {
+			t.Errorf("created %q, want the running room %q", got, room.InternalID)
+		}
+		s.livesOn(2, "class")
 	})
 }

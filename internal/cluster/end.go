@@ -15,7 +15,7 @@ import (
 // The room is named by its internal id, so that a late end can never hit the
 // next room of the same meeting.
 func (c *Cluster) End(ctx context.Context, key b3scale.MeetingKey, params bbb.Params) (*bbb.Answer, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.RequestTimeout)
+	ctx, cancel := c.detached(ctx)
 	defer cancel()
 	if c.opts.Observe {
 		return nil, errObserving
@@ -98,6 +98,10 @@ func (c *Cluster) reread(ctx context.Context, key b3scale.MeetingKey) error {
 		c.table.Apply(m, time.Now())
 	case b3scale.CodeOf(err) != b3scale.NotFound:
 		return err
+	default:
+		if r := c.table.Meeting(key); r != nil && !r.Breakout {
+			c.table.End(r.Meeting, time.Now())
+		}
 	}
 	return nil
 }

@@ -98,6 +98,9 @@ func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
 	switch {
 	case err != nil:
 		return // probes and lists tell what is wrong there
+	case x == nil && r.People > 0 && !r.EndRequested():
+		// A server that starts shows no rooms for a while: with people in it,
+		// that is for two lists to say.
 	case x == nil:
 		err = c.end(ctx, r.Meeting)
 	case x.InternalID == r.InternalID:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"b3scale"
+	"b3scale/bbb"
 	"b3scale/internal/routing"
 )
 
@@ -16,8 +17,14 @@ import (
 // request has just claimed a place for it.
 func (a *creation) place(ctx context.Context) (b3scale.Meeting, error) {
 	row, found := a.row(ctx, a.key)
-	if !found && a.adoptUnlisted(ctx) {
-		row, found = a.row(ctx, a.key)
+	if !found {
+		adopted, err := a.adoptUnlisted(ctx)
+		if err != nil {
+			return row, err
+		}
+		if adopted {
+			row, found = a.row(ctx, a.key)
+		}
 	}
 	if found {
 		lives, err := a.lives(ctx, row)
@@ -126,30 +133,48 @@ func newPassword() string {
 	return string(b)
 }
 
+// unlistedPatience is how long creates wait for a backend whose rooms nobody
+// has listed yet. After that it is the backend that is sick, and must not keep
+// the others from working.
+const unlistedPatience = time.Minute
+
+var errStillLooking = b3scale.Errorf(b3scale.NotYet, "the servers are still being looked at, please try again in a moment")
+
 // adoptUnlisted asks backends whose rooms nobody has listed yet: with a fresh
 // or restored database the meeting may be running there, and would be taken
-// for a wrong room later.
-func (a *creation) adoptUnlisted(ctx context.Context) bool {
+// for a wrong room later. One that answers probes but not this question is no
+// reason to believe that it has none.
+func (a *creation) adoptUnlisted(ctx context.Context) (adopted bool, err error) {
 	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		found bool
+		wg sync.WaitGroup
+		mu sync.Mutex
 	)
 	for _, b := range a.table.Backends() {
-		if b.ListedAt != 0 || b.Lost || b.WasProbed() && !b.Reachable() {
+		if b.ListedAt != 0 || b.Lost || b.WasProbed() && !b.Reachable() || !patientWith(b) {
 			continue
 		}
 		wg.Go(func() {
-			x, err := a.info(ctx, b, a.nodeID, a.opts.ProbeTimeout)
-			if err != nil || x == nil || x.IsBreakout {
-				return
-			}
-			a.adopt(ctx, a.key, b, x)
+			x, infoErr := a.info(ctx, b, a.nodeID, a.opts.CallTimeout)
 			mu.Lock()
-			found = true
-			mu.Unlock()
+			defer mu.Unlock()
+			switch {
+			case infoErr == nil && x != nil && !x.IsBreakout:
+				a.adopt(ctx, a.key, b, x)
+				adopted = true
+			case infoErr != nil && bbb.OutcomeOf(infoErr) != bbb.Refused:
+				a.log.WarnContext(ctx, "a backend that was never listed does not answer", "backend", b.ID, "meeting", a.key, "error", infoErr)
+				err = errStillLooking
+			}
 		})
 	}
 	wg.Wait()
-	return found
+	if adopted {
+		return true, nil
+	}
+	return false, err
+}
+
+func patientWith(b *routing.Backend) bool {
+	first := b.FirstReached()
+	return first == 0 || time.Since(first.Time()) < unlistedPatience
 }

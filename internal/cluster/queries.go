@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"strings"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -33,6 +34,8 @@ func (c *Cluster) Meetings(frontendID string) []*routing.View {
 // Forward sends a call about one meeting to its backend and returns the
 // answer, FAILED ones included.
 func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.Call) (*bbb.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
+	defer cancel()
 	r, b, err := c.home(ctx, key)
 	if err != nil {
 		return nil, err
@@ -78,8 +81,7 @@ func (c *Cluster) row(_ context.Context, key b3scale.MeetingKey) (b3scale.Meetin
 	return r.Meeting, true
 }
 
-// Probed reports whether every backend has been probed since the start, or
-// nobody watches them.
+// Probed reports whether every backend has been probed since the start.
 func (c *Cluster) Probed() bool {
 	for _, b := range c.table.Backends() {
 		if !b.WasProbed() {
@@ -117,6 +119,7 @@ func (c *Cluster) SaveFrontend(ctx context.Context, f b3scale.Frontend) (b3scale
 
 // SaveBackend stores a backend and takes it into service.
 func (c *Cluster) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
+	b.Host = strings.TrimRight(b.Host, "/") + "/" // calls are appended to it
 	saved, err := c.store.SaveBackend(ctx, b)
 	if err != nil {
 		return saved, err

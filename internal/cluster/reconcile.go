@@ -46,6 +46,7 @@ func (c *Cluster) reconcile(ctx context.Context, b *routing.Backend, seen *sight
 	if err != nil {
 		return err
 	}
+	asked := time.Now()
 	answer, err := c.call(ctx, b, c.opts.ListTimeout, bbb.Call{Name: "getMeetings"})
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (c *Cluster) reconcile(ctx context.Context, b *routing.Backend, seen *sight
 	if !answer.Succeeded() {
 		return &bbb.CallError{Call: "getMeetings", Outcome: bbb.Malformed, Err: errFailed}
 	}
-	l := &listing{Cluster: c, backend: b, t0: t0, before: seen, now: sightings{
+	l := &listing{Cluster: c, backend: b, t0: t0, asked: asked, before: seen, now: sightings{
 		absent: map[incarnationKey]b3scale.Micros{}, present: map[incarnationKey]b3scale.Micros{}, marks: map[b3scale.MeetingKey]uint64{},
 	}}
 	l.read(answer)
@@ -71,6 +72,7 @@ type listing struct {
 	*Cluster
 	backend *routing.Backend
 	t0      b3scale.Micros // before the list was asked for
+	asked   time.Time      // the same by our own clock
 	before  *sightings
 	now     sightings
 
@@ -138,7 +140,7 @@ func (l *listing) takeBreakouts() {
 		}
 	}
 	rooms, foreign := l.breakoutRooms(l.backend, l.breakouts, frontendOf)
-	l.table.SetBreakouts(l.backend.ID, rooms, time.Now())
+	l.table.SetBreakouts(l.backend.ID, rooms, l.asked, time.Now())
 	l.backend.SetForeign(l.foreign + foreign)
 }
 

@@ -164,7 +164,9 @@ func createdInfo(answer *bbb.Answer, params *bbb.Params) []byte {
 	}
 	from := func(names ...string) {
 		for _, name := range names {
-			text(name, root.Child(name).Text())
+			if e := root.Child(name); e.Exists() {
+				text(name, e.Text())
+			}
 		}
 	}
 	text("meetingName", strings.TrimSpace(params.Get("name")))

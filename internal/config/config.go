@@ -17,7 +17,7 @@ type Config struct {
 	Store       StoreURL `env:"B3SCALE_DB_URL" envDefault:"sqlite:b3scale.db" secret:"true" accepts:"sqlite:PATH" help:"the database; a relative path starts in the working directory"`
 	AutoMigrate bool     `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
 
-	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed in the log"`
+	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed in the access log (level debug)"`
 	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`
 
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
@@ -33,7 +33,7 @@ type Config struct {
 	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
 	ReverseProxyMode    bool     `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" help:"not supported, only accepted: people are always sent to the node itself"`
 
-	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"4s" help:"how often each backend is asked whether it answers"`
+	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"2500ms" help:"how often each backend is asked whether it answers"`
 	LostAfter     time.Duration `env:"B3SCALE_LOST_AFTER" envDefault:"90s" min:"300ms" max:"24h" help:"how long a backend must be silent before its meetings are placed elsewhere; at least three probe intervals"`
 	Observe       bool          `env:"B3SCALE_OBSERVE" envDefault:"false" help:"only look: create, end and move nothing on any node"`
 	NodeCAFile    string        `env:"B3SCALE_NODE_CA_FILE" accepts:"a readable PEM file with certificates" help:"certificate authorities to trust for nodes, besides those of the system"`

@@ -160,7 +160,7 @@ func TestBadValues(t *testing.T) {
 		{"B3SCALE_HTTP_WRITE_TIMEOUT=99999999999999999999", `B3SCALE_HTTP_WRITE_TIMEOUT="99999999999999999999"`},
 		{"B3SCALE_HTTP_WRITE_TIMEOUT=9999999999999", `B3SCALE_HTTP_WRITE_TIMEOUT="9999999999999"`},
 		{"B3SCALE_HTTP_IDLE_TIMEOUT=ten", `B3SCALE_HTTP_IDLE_TIMEOUT="ten"`},
-		{"B3SCALE_PROBE_INTERVAL=10ms", `B3SCALE_PROBE_INTERVAL="10ms": accepted: 100ms to 4s`},
+		{"B3SCALE_PROBE_INTERVAL=10ms", `B3SCALE_PROBE_INTERVAL="10ms": accepted: 100ms to 2500ms`},
 		{"B3SCALE_PROBE_INTERVAL=5s", `B3SCALE_PROBE_INTERVAL="5s"`},
 		{"B3SCALE_LOST_AFTER=5s", `B3SCALE_LOST_AFTER="5s": accepted: at least three times B3SCALE_PROBE_INTERVAL, which is 2s`},
 		{"B3SCALE_OBSERVE=on", `B3SCALE_OBSERVE="on": accepted: yes`},
@@ -226,8 +226,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 
 func TestLostAfterFollowsTheProbeInterval(t *testing.T) {
 	t.Parallel()
-	_, _, err := Load([]string{"B3SCALE_PROBE_INTERVAL=4s", "B3SCALE_LOST_AFTER=11s"}, files(nil))
-	if got := lines(t, err); len(got) != 1 || !strings.Contains(got[0], "which is 4s") {
+	_, _, err := Load([]string{"B3SCALE_PROBE_INTERVAL=2500ms", "B3SCALE_LOST_AFTER=7s"}, files(nil))
+	if got := lines(t, err); len(got) != 1 || !strings.Contains(got[0], "which is 2.5s") {
 		t.Errorf("got %q", got)
 	}
 }

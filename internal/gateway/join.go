@@ -43,13 +43,12 @@ func redirect(w http.ResponseWriter, location string) {
 // notJoined tells a program in XML and a person with a page.
 func (g *Gateway) notJoined(w http.ResponseWriter, req *request, err error) {
 	code := b3scale.CodeOf(err)
-	wantsXML := strings.EqualFold(req.Params.Get("redirect"), "false")
-	if code == b3scale.NotYet && !wantsXML && req.http.Method != http.MethodPost {
-		g.wait(w, req)
+	if strings.EqualFold(req.Params.Get("redirect"), "false") || !acceptsHTML(req.http) {
+		failErr(w, err)
 		return
 	}
-	if wantsXML || !acceptsHTML(req.http) {
-		failErr(w, err)
+	if code == b3scale.NotYet && req.http.Method != http.MethodPost {
+		g.wait(w, req)
 		return
 	}
 	if target := errorRedirect(req.Params.Get("errorRedirectUrl"), err); target != "" {

@@ -32,6 +32,7 @@ type Gateway struct {
 	log     *slog.Logger
 	opts    Options
 	calls   map[string]handler
+	nobody  string // a secret that nobody has
 }
 
 // New makes a gateway.
@@ -42,7 +43,7 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 	if opts.MaxPresentation == 0 {
 		opts.MaxPresentation = 64 << 20
 	}
-	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts}
+	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID()}
 	g.calls = map[string]handler{
 		"create":           {do: g.create, meeting: true, xml: true, effect: true},
 		"join":             {do: g.join, meeting: true},
@@ -124,9 +125,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 // A path that names no call is the index, with resource "".
 func splitPath(path string) (key, resource string) {
 	key, rest, _ := strings.Cut(strings.TrimLeft(strings.TrimPrefix(path, Prefix), "/"), "/")
+	rest = strings.TrimRight(rest, "/")
 	resource = rest[strings.LastIndexByte(rest, '/')+1:]
 	if resource == "api" || resource == "bigbluebutton" {
-		resource = "" // the index without its slash, as nodes have it
+		resource = "" // the index, with or without its slash
 	}
 	return key, resource
 }

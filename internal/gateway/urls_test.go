@@ -38,7 +38,7 @@ func TestURLForms(t *testing.T) {
 		{"/bbb/fe1/bigbluebutton/api", index},
 		{"/bbb/fe1/bigbluebutton/api/", index},
 		{"/bbb/fe1/bigbluebutton/api//", index},
-		{"/bbb/fe1/bigbluebutton/api/isMeetingRunning/", index},
+		{"/bbb/fe1/bigbluebutton/api/isMeetingRunning/", bbb.Success},
 		{"/bbb/", index},
 		{"/bbb/nobody/bigbluebutton/api", index},
 		{"/bbb/off/bigbluebutton/api", index},

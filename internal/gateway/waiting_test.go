@@ -253,7 +253,6 @@ func TestRetryAddressesThatAreRefused(t *testing.T) {
 		"create":            retryAddress(signed("create", "name=Room&meetingID=new")),
 		"end":               retryAddress(signed("end", "meetingID=room")),
 		"index":             retryAddress(apiURL(keyOne, "")),
-		"join as directory": retryAddress(apiURL(keyOne, "join/") + query),
 		"another case":      retryAddress(apiURL(keyOne, "Join") + query),
 		"itself":            retryAddress(good),
 		"escaped slash":     retryAddress("/bbb/fe1/join%2Fcreate" + query),

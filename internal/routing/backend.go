@@ -25,12 +25,14 @@ type Backend struct {
 // without locks.
 type Observed struct {
 	probeOKAt atomic.Int64 // microseconds; by our own probes, or as stored before the first of them
+	firstOKAt atomic.Int64 // microseconds; of our own first good probe
 	probed    atomic.Bool  // a probe of our own has finished
 	reachable atomic.Bool  // the last one brought an answer
 	secondary atomic.Bool  // the node accepts the secondary secret, not the first
 
 	weight   atomic.Int64 // thousandths of a person, see load.go
 	reserved atomic.Int64 // the same, of claims on their way
+	claims   atomic.Int64 // their number
 	meetings atomic.Int64
 	people   atomic.Int64
 	foreign  atomic.Int64 // people in rooms that are not ours
@@ -40,6 +42,7 @@ type Observed struct {
 func (o *Observed) Probed(ok bool, now time.Time) {
 	if ok {
 		o.probeOKAt.Store(now.UnixMicro())
+		o.firstOKAt.CompareAndSwap(0, now.UnixMicro())
 	}
 	o.reachable.Store(ok)
 	o.probed.Store(true)
@@ -51,6 +54,9 @@ func (o *Observed) Restore(at b3scale.Micros) {
 		o.probeOKAt.Store(int64(at))
 	}
 }
+
+// FirstReached is when a probe of ours was answered for the first time; 0: never.
+func (o *Observed) FirstReached() b3scale.Micros { return b3scale.Micros(o.firstOKAt.Load()) }
 
 // WasProbed reports whether a probe of our own has finished.
 func (o *Observed) WasProbed() bool { return o.probed.Load() }

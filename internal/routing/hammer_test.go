@@ -76,7 +76,7 @@ func TestHammer(t *testing.T) {
 				case 5:
 					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50)}, nil, now)
 				case 6:
-					table.SetBreakouts(backend, []*routing.Room{breakout("of "+id, backend, n%7)}, now)
+					table.SetBreakouts(backend, []*routing.Room{breakout("of "+id, backend, n%7)}, now.Add(1), now)
 				case 7:
 					table.AddBreakout(breakout(id, backend, n%7), now)
 				case 8:
@@ -112,7 +112,7 @@ func TestHammer(t *testing.T) {
 		}
 		for _, r := range table.MeetingsOn(b.ID) {
 			if r.Breakout {
-				table.SetBreakouts(b.ID, nil, start)
+				table.SetBreakouts(b.ID, nil, start.Add(10000*time.Hour), start)
 			} else {
 				table.Apply(b3scale.Meeting{Key: r.Key, State: b3scale.MeetingEnded, Generation: 100, Version: 10_000}, start)
 			}

@@ -137,12 +137,12 @@ func TestBreakoutsCountOnce(t *testing.T) {
 	late := start.Add(time.Hour) // when nobody is expected any more
 	table.Apply(row("parent"), late)
 	table.Observe(key("parent"), "x", routing.Facts{People: 30, InBreakouts: 24}, nil, late)
-	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 12), breakout("2", "a", 12)}, late)
+	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 12), breakout("2", "a", 12)}, late.Add(time.Microsecond), late)
 	if got := table.Backend("a").Score(); got != 30 {
 		t.Errorf("got %v, want 30", got)
 	}
 	// A breakout room expects nobody, and a parent never counts less than 0.
-	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 0)}, late)
+	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 0)}, late.Add(time.Microsecond), late)
 	table.Observe(key("parent"), "x", routing.Facts{People: 3, InBreakouts: 24}, nil, late)
 	if got := table.Backend("a").Score(); got != 0 {
 		t.Errorf("got %v, want 0", got)

@@ -31,7 +31,10 @@ type Choice struct {
 }
 
 // Release ends the reservation.
-func (c Choice) Release() { c.Backend.reserved.Add(-c.reserved) }
+func (c Choice) Release() {
+	c.Backend.claims.Add(-1)
+	c.Backend.reserved.Add(-c.reserved)
+}
 
 // Select chooses the backend for a new meeting. When none may take it the
 // error is NoBackend and its cause counts what ruled them out.
@@ -81,6 +84,7 @@ func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 	}
 	choice := Choice{chosen.backend, int64(want.Size) * thousand}
 	chosen.backend.reserved.Add(choice.reserved)
+	chosen.backend.claims.Add(1)
 	return choice, nil
 }
 
@@ -101,7 +105,8 @@ func (o *ruledOut) passes(b *Backend, want Wanted, now time.Time) bool {
 		o.failed++
 	case !b.Settings.Tags.Covers(want.Tags):
 		o.tags++
-	case s.MaxMeetings > 0 && b.Meetings() >= s.MaxMeetings, s.MaxAttendees > 0 && b.People() >= s.MaxAttendees:
+	case s.MaxMeetings > 0 && b.Meetings()+int(b.claims.Load()) >= s.MaxMeetings,
+		s.MaxAttendees > 0 && b.People()+int(b.reserved.Load()/thousand) >= s.MaxAttendees:
 		o.full++
 	case !b.Healthy(now):
 		o.silent++

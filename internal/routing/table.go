@@ -233,15 +233,17 @@ func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, 
 	t.put(s, old, r, now)
 }
 
-// SetBreakouts replaces the breakout rooms that are known on a backend.
-func (t *Table) SetBreakouts(backendID string, rooms []*Room, now time.Time) {
+// SetBreakouts replaces the breakout rooms that are known on a backend by those
+// of a list that was asked for at the given time. Rooms that were added since
+// stay.
+func (t *Table) SetBreakouts(backendID string, rooms []*Room, asked, now time.Time) {
 	present := make(map[b3scale.MeetingKey]bool, len(rooms))
 	for _, r := range rooms {
 		present[r.Key] = true
 		t.AddBreakout(r, now)
 	}
 	for _, r := range t.MeetingsOn(backendID) {
-		if !r.Breakout || present[r.Key] {
+		if !r.Breakout || present[r.Key] || !r.ClaimedAt.Time().Before(asked) {
 			continue
 		}
 		s := t.shard(r.Key)
@@ -262,6 +264,7 @@ func (t *Table) AddBreakout(r *Room, now time.Time) {
 	if old := s.rooms[r.Key]; old == nil || old.Breakout || !old.Live() {
 		r.Breakout = true
 		r.State = b3scale.MeetingActive
+		r.ClaimedAt = b3scale.MicrosOf(now)
 		t.put(s, old, r, now)
 	}
 }
@@ -282,6 +285,12 @@ func (t *Table) Age(now time.Time) {
 			if w := t.load.weigh(r, now); w != r.weight {
 				t.observedOf(r.BackendID).weight.Add(w - r.weight)
 				r.weight = w // guarded by the shard's lock
+			}
+		}
+		for key, ch := range s.waiting { // nobody waits for long
+			if s.rooms[key] == nil {
+				close(ch)
+				delete(s.waiting, key)
 			}
 		}
 		s.mu.Unlock()

@@ -327,15 +327,21 @@ func TestBreakoutsAreReplaced(t *testing.T) {
 		change func()
 		want   []string
 	}{
-		{"two", func() { table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 2), breakout("2", "a", 3)}, start) }, []string{"1 on a", "2 on a"}},
-		{"one went, one came", func() { table.SetBreakouts("a", []*routing.Room{breakout("2", "a", 4), breakout("3", "a", 0)}, start) }, []string{"2 on a", "3 on a"}},
-		{"those of another backend", func() { table.SetBreakouts("b", []*routing.Room{breakout("4", "b", 1)}, start) }, []string{"2 on a", "3 on a", "4 on b"}},
+		{"two", func() {
+			table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 2), breakout("2", "a", 3)}, start.Add(time.Second), start)
+		}, []string{"1 on a", "2 on a"}},
+		{"one went, one came", func() {
+			table.SetBreakouts("a", []*routing.Room{breakout("2", "a", 4), breakout("3", "a", 0)}, start.Add(time.Second), start)
+		}, []string{"2 on a", "3 on a"}},
+		{"those of another backend", func() { table.SetBreakouts("b", []*routing.Room{breakout("4", "b", 1)}, start.Add(time.Second), start) }, []string{"2 on a", "3 on a", "4 on b"}},
 		{"one more", func() { table.AddBreakout(breakout("5", "a", 1), start) }, []string{"2 on a", "3 on a", "4 on b", "5 on a"}},
 		{"a meeting has its key", func() { table.AddBreakout(breakout("parent", "b", 1), start) }, []string{"2 on a", "3 on a", "4 on b", "5 on a"}},
-		{"one is elsewhere now", func() { table.SetBreakouts("b", []*routing.Room{breakout("4", "b", 1), breakout("5", "b", 1)}, start) }, []string{"2 on a", "3 on a", "4 on b", "5 on b"}},
-		{"the old place lists none", func() { table.SetBreakouts("a", nil, start) }, []string{"4 on b", "5 on b"}},
+		{"one is elsewhere now", func() {
+			table.SetBreakouts("b", []*routing.Room{breakout("4", "b", 1), breakout("5", "b", 1)}, start.Add(time.Second), start)
+		}, []string{"2 on a", "3 on a", "4 on b", "5 on b"}},
+		{"the old place lists none", func() { table.SetBreakouts("a", nil, start.Add(time.Second), start) }, []string{"4 on b", "5 on b"}},
 		{"a meeting takes its key", func() { table.Apply(row("4"), start) }, []string{"5 on b"}},
-		{"none", func() { table.SetBreakouts("b", nil, start) }, nil},
+		{"none", func() { table.SetBreakouts("b", nil, start.Add(time.Second), start) }, nil},
 	} {
 		step.change()
 		if got := ids(); !slices.Equal(got, step.want) {
