@@ -17,6 +17,7 @@ type settings struct {
 	measure  time.Duration
 	nodes    int
 	only     string
+	first    map[string]float64 // ratios of the first run, by work
 }
 
 func main() {
@@ -51,5 +52,6 @@ func bench() error {
 		}
 		s.meetings = append(s.meetings, count)
 	}
+	s.first = map[string]float64{}
 	return run(ctx, s)
 }

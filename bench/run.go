@@ -32,7 +32,7 @@ func run(ctx context.Context, s settings) error {
 	}
 	defer floor.stop()
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "work\tmeetings\trequests/s\tfloor/s\tof the floor\t")
+	_, _ = fmt.Fprintln(table, "work\tmeetings\trequests/s\tfloor/s\tof the floor\tof the first row\t")
 	for _, meetings := range s.meetings {
 		if err := runWith(ctx, s, filepath.Join(dir, strconv.Itoa(meetings)+".db"), binary, floor.addresses[0], meetings, table); err != nil {
 			return err
@@ -143,7 +143,14 @@ func compare(ctx context.Context, s settings, w work, daemon, floor string, meet
 	if bare == 0 {
 		return errNoFloor
 	}
-	_, err = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f %%\t\n", w.name, meetings, got.perSecond, bare, 100*got.perSecond/bare)
+	ratio := got.perSecond / bare
+	growth := "" // how the ratio stands to that with the first number of meetings
+	if first, ok := s.first[w.name]; ok {
+		growth = fmt.Sprintf("%.0f %%", 100*ratio/first)
+	} else {
+		s.first[w.name] = ratio
+	}
+	_, err = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f %%\t%s\t\n", w.name, meetings, got.perSecond, bare, 100*ratio, growth)
 	return err
 }
 

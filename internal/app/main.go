@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,7 +28,7 @@ Usage: b3scaled [command]
 Without a command it serves until SIGTERM or SIGINT.
 
 Commands:
-  check     read the settings, open the database, ask every backend; tell all problems
+  check     try the settings, the address, the database and every backend; tell all problems
   migrate   bring the database up to date and exit
   version   print the version
   help      print this text
@@ -77,7 +79,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGHUP) // a reload must not kill
 	switch command {
 	case "check":
-		err = check(ctx, cfg, log, stdout)
+		err = check(ctx, cfg, stdout)
 	case "migrate":
 		err = migrate(ctx, cfg, log)
 	default:
@@ -120,31 +122,47 @@ func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 // errProblems makes check fail after it has told everything.
 var errProblems = errors.New("there are problems, see above")
 
-// check tells every problem at once.
-func check(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) error {
-	a, err := New(ctx, cfg, log, Options{})
-	if err != nil {
-		return err
+// check tells every problem at once and changes nothing.
+func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	good := true
+	tell := func(what string, err error) {
+		if err == nil {
+			_, _ = fmt.Fprintf(stdout, "ok       %s\n", what)
+			return
+		}
+		good = false
+		_, _ = fmt.Fprintf(stdout, "problem  %s: %v\n", what, err)
 	}
-	defer func() { _ = a.Stop() }()
-	if err := a.cluster.LoadConfig(ctx); err != nil {
-		return err
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err == nil {
+		err = listener.Close()
 	}
-	_, _ = fmt.Fprintf(stdout, "ok       store %s\n", cfg.Store)
-	bad := false
-	for _, b := range a.cluster.Backends() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := a.cluster.Ask(ctx, b.ID)
-		cancel()
-		if err != nil {
-			bad = true
-			_, _ = fmt.Fprintf(stdout, "problem  backend %s: %v\n", b.Host, err)
-		} else {
-			_, _ = fmt.Fprintf(stdout, "ok       backend %s\n", b.Host)
+	tell("listen on "+cfg.Listen, err)
+	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, fs.ErrNotExist) && cfg.AutoMigrate {
+		tell(fmt.Sprintf("store %s: it is created at the first start", cfg.Store), nil)
+	} else {
+		cfg.AutoMigrate = false
+		a, err := New(ctx, cfg, slog.New(slog.DiscardHandler), Options{})
+		tell(fmt.Sprintf("store %s", cfg.Store), err)
+		if err == nil {
+			a.checkBackends(ctx, tell)
+			_ = a.Stop() // it only read
 		}
 	}
-	if bad {
+	if !good {
 		return errProblems
 	}
 	return nil
+}
+
+func (a *App) checkBackends(ctx context.Context, tell func(what string, err error)) {
+	if err := a.cluster.LoadConfig(ctx); err != nil {
+		tell("read the backends", err)
+		return
+	}
+	for _, b := range a.cluster.Backends() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		tell("backend "+b.Host, a.cluster.Ask(ctx, b.ID))
+		cancel()
+	}
 }

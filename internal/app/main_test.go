@@ -98,9 +98,15 @@ func TestBadSettings(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	database := file(t)
-	env := []string{"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_DB_AUTO_MIGRATE=false"}
-	if code, _, stderr := run([]string{"check"}, env); code != 1 || !strings.Contains(stderr, "b3scaled: ") {
-		t.Errorf("check of a database without a schema: exit code %d, %s", code, stderr)
+	env := []string{"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_DB_AUTO_MIGRATE=false", "B3SCALE_LISTEN_HTTP=127.0.0.1:0"}
+	if code, stdout, _ := run([]string{"check"}, env); code != 1 || !strings.Contains(stdout, "problem  store") {
+		t.Errorf("check of a database without a schema: exit code %d, %s", code, stdout)
+	}
+	if code, stdout, _ := run([]string{"check"}, append(env, "B3SCALE_DB_AUTO_MIGRATE=true")); code != 0 || !strings.Contains(stdout, "at the first start") {
+		t.Errorf("check of a database that is still to come: exit code %d, %s", code, stdout)
+	}
+	if _, err := os.Stat(database); err == nil {
+		t.Error("check has made a database")
 	}
 	for range 2 {
 		if code, stdout, stderr := run([]string{"migrate"}, env); code != 0 || stdout != "" {
@@ -170,8 +176,8 @@ func TestCheckBesideADaemon(t *testing.T) {
 	t.Parallel()
 	env := environ(file(t))
 	start(t, env)
-	if code, _, stderr := run([]string{"check"}, env); code != 1 || !strings.Contains(stderr, "another process has it open") {
-		t.Errorf("exit code %d, %s", code, stderr)
+	if code, stdout, _ := run([]string{"check"}, env); code != 1 || !strings.Contains(stdout, "another process has it open") {
+		t.Errorf("exit code %d, %s", code, stdout)
 	}
 }
 
