@@ -37,6 +37,9 @@ type Call struct {
 	Form bool
 	// Body is an XML body; the parameters are then in the query.
 	Body []byte
+	// Once keeps net/http from sending the call again by itself when a kept
+	// connection breaks. Most calls may be repeated: they find their own effect.
+	Once bool
 }
 
 // Answer is what a node said.
@@ -164,7 +167,11 @@ func newRequest(ctx context.Context, node Node, call Call) (*http.Request, error
 		req.Header.Set("Content-Type", "application/xml")
 		return req, nil
 	default:
-		return http.NewRequestWithContext(ctx, http.MethodGet, node.URL(call.Name, query), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, node.URL(call.Name, query), nil)
+		if err == nil && call.Once {
+			req.Body = io.NopCloser(strings.NewReader("")) // a body, though empty, is not sent twice
+		}
+		return req, err
 	}
 }
 

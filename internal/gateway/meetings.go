@@ -50,7 +50,7 @@ func (g *Gateway) sendChatMessage(w http.ResponseWriter, req *request) {
 // forward sends a call about a meeting to its backend as it is.
 func (g *Gateway) forward(w http.ResponseWriter, req *request) {
 	node, err := g.cluster.Forward(req.http.Context(), req.key, bbb.Call{
-		Name: req.Call, Params: req.rewritten(meetingRewrites), Form: req.form && req.body == nil, Body: req.body,
+		Name: req.Call, Params: req.rewritten(meetingRewrites), Form: req.form && req.body == nil, Body: req.body, Once: true,
 	})
 	g.pass(w, req, node, err)
 }
