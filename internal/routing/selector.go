@@ -32,7 +32,7 @@ type Choice struct {
 
 // Release ends the reservation.
 func (c Choice) Release() {
-	c.Backend.claims.Add(-1)
+	c.claims.Add(-1)
 	c.Backend.reserved.Add(-c.reserved)
 }
 
