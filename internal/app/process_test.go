@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func buildDaemon(t *testing.T) string {
 // newDaemon prepares a database with the frontend and the nodes.
 func newDaemon(t *testing.T, binary string, nodes []*bbbtest.Node) *daemon {
 	t.Helper()
-	d := &daemon{binary: binary, database: file(t), address: freeAddress(t)}
+	d := &daemon{binary: binary, database: file(t)}
 	if err := open(t, environ(d.database), nodes...).Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,18 +50,26 @@ func (d *daemon) start(t *testing.T) {
 	t.Helper()
 	d.log.Reset()
 	d.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), d.binary)
-	d.cmd.Env = environ(d.database, "B3SCALE_LISTEN_HTTP="+d.address, "B3SCALE_LOG_LEVEL=info")
+	// A port of the kernel's choice: one that was free a moment ago may be taken.
+	d.cmd.Env = environ(d.database, "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL=info", "B3SCALE_LOG_FORMAT=json")
 	d.cmd.Stderr = &d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	within(t, time.Minute, "b3scaled is ready", func() string {
+		if m := servingAt.FindStringSubmatch(d.log.String()); m != nil {
+			d.address = m[1]
+		} else {
+			return "its log:\n" + d.log.String()
+		}
 		if d.get(t.Context(), "/readyz").status == http.StatusOK {
 			return ""
 		}
 		return "its log:\n" + d.log.String()
 	})
 }
+
+var servingAt = regexp.MustCompile(`"msg":"serving","address":"([^"]+)"`)
 
 // kill is kill -9.
 func (d *daemon) kill() {
