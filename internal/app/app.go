@@ -68,6 +68,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	a := &App{cfg: cfg, log: log, store: store, client: client, cluster: mind}
 	door := gateway.New(mind, log, gateway.Options{
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
+		WriteTimeout: cfg.WriteTimeout,
 	})
 	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready)
 	a.server = &http.Server{

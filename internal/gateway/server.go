@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -20,9 +21,10 @@ const (
 
 // Options have useful zero values.
 type Options struct {
-	MaxBody         int64    // bytes of a form; 1 MiB
-	MaxPresentation int64    // bytes of an XML body with presentations; 64 MiB
-	ExtraResources  []string // further calls about one meeting that are forwarded to its backend
+	MaxBody         int64         // bytes of a form; 1 MiB
+	MaxPresentation int64         // bytes of an XML body with presentations; 64 MiB
+	WriteTimeout    time.Duration // for the answer, counted from the end of the body; 0: the server's own
+	ExtraResources  []string      // further calls about one meeting that are forwarded to its backend
 }
 
 // Gateway serves the BBB API.

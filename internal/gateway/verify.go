@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -67,6 +68,9 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 	}
 	if err != nil {
 		return "", &problem{http.StatusBadRequest, &bbb.Failure{Key: "validationError", Message: "The request body ended too early"}}
+	}
+	if g.opts.WriteTimeout > 0 { // a long upload must not eat up the time of the answer
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
 	}
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) == 0 {
