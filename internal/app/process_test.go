@@ -57,11 +57,11 @@ func (d *daemon) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, time.Minute, "b3scaled is ready", func() string {
-		if m := servingAt.FindStringSubmatch(d.log.String()); m != nil {
-			d.address = m[1]
-		} else {
+		m := servingAt.FindStringSubmatch(d.log.String())
+		if m == nil {
 			return "its log:\n" + d.log.String()
 		}
+		d.address = m[1]
 		if d.get(t.Context(), "/readyz").status == http.StatusOK {
 			return ""
 		}
