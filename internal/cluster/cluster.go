@@ -136,11 +136,38 @@ func (c *Cluster) Load(ctx context.Context) error {
 			b.Restore(at)
 		}
 	}
-	now := time.Now()
-	if err := c.store.LiveMeetings(ctx, func(m b3scale.Meeting) { c.table.Apply(m, now) }); err != nil {
+	if err := c.loadMeetings(ctx); err != nil {
 		return fmt.Errorf("load meetings: %w", err)
 	}
 	return c.loadAttendees(ctx)
+}
+
+// loadMeetings reads and applies at the same time: with 100,000 rows each of
+// the two takes a good part of a second, and joins wait for both.
+func (c *Cluster) loadMeetings(ctx context.Context) error {
+	const size = 512
+	batches := make(chan []b3scale.Meeting, 8)
+	applied := make(chan struct{})
+	go func() {
+		defer close(applied)
+		now := time.Now()
+		for batch := range batches {
+			for _, m := range batch {
+				c.table.Apply(m, now)
+			}
+		}
+	}()
+	batch := make([]b3scale.Meeting, 0, size)
+	err := c.store.LiveMeetings(ctx, func(m b3scale.Meeting) {
+		if batch = append(batch, m); len(batch) == size {
+			batches <- batch
+			batch = make([]b3scale.Meeting, 0, size)
+		}
+	})
+	batches <- batch
+	close(batches)
+	<-applied
+	return err
 }
 
 // LoadConfig reads all frontends and backends.
