@@ -74,6 +74,7 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 		case <-c.reload:
 			if err := c.LoadConfig(ctx); err != nil {
 				c.log.WarnContext(ctx, "configuration not read", "error", err)
+				time.AfterFunc(time.Second, c.reloadSoon) // a verdict is told only once
 			}
 		}
 	}
@@ -93,16 +94,14 @@ func (c *Cluster) nudge(backendID string) {
 
 func (c *Cluster) probeLoop(ctx context.Context, id string, w *watcher) {
 	for ctx.Err() == nil {
-		b := c.table.Backend(id)
-		if b == nil {
-			return
-		}
-		ok := c.probe(ctx, b)
-		if c.storeSilent() {
-			w.silence = silence{} // then nobody could have told us that they reach it
-		}
-		if w.silence.after(ok, time.Now(), max(c.opts.ProbeInterval, c.opts.ProbeTimeout)) >= c.opts.LostAfter {
-			c.passVerdict(ctx, b)
+		if b := c.table.Backend(id); b != nil {
+			ok := c.probe(ctx, b)
+			if c.storeSilent() {
+				w.silence = silence{} // then nobody could have told us that they reach it
+			}
+			if w.silence.after(ok, time.Now(), max(c.opts.ProbeInterval, c.opts.ProbeTimeout)) >= c.opts.LostAfter {
+				c.passVerdict(ctx, b)
+			}
 		}
 		pause(ctx, jitter(c.opts.ProbeInterval))
 	}

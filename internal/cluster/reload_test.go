@@ -1,0 +1,46 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"b3scale"
+)
+
+// forgetful is a store that sometimes cannot tell its backends.
+type forgetful struct {
+	b3scale.Store
+	fails atomic.Int32
+}
+
+func (f *forgetful) Backends(ctx context.Context) ([]b3scale.Backend, error) {
+	if f.fails.Add(-1) >= 0 {
+		return nil, errors.New("not now")
+	}
+	return f.Store.Backends(ctx)
+}
+
+// What changed in the store is told once, so a configuration that could not be
+// read is read later.
+func TestConfigurationIsReadAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	store := &forgetful{}
+	wrap := func(s b3scale.Store) b3scale.Store { store.Store = s; return store }
+	inBubble(t, plan{nodes: 1, wrap: wrap}, func(t *testing.T, s *site) {
+		s.run()
+		b := s.backend(0).Backend
+		b.AdminState = b3scale.AdminStopped
+		if _, err := s.store.SaveBackend(s.ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		store.fails.Store(2)
+		s.c.reloadSoon()
+		time.Sleep(5 * time.Second)
+		if got := s.backend(0).AdminState; got != b3scale.AdminStopped {
+			t.Errorf("the backend is %s in memory, want %s", got, b3scale.AdminStopped)
+		}
+	})
+}
