@@ -48,7 +48,7 @@ func (n *Node) AddRoom(r Room) Room {
 		r.InternalID = internalID(r.ExternalID, r.CreateTime)
 	}
 	if n.rooms.byInternal[r.InternalID] != nil || n.rooms.byExternal(r.ExternalID) != nil {
-		panic("bbbtest: room " + r.ExternalID + " is there already")
+		panic("bbbtest: room " + r.ExternalID + " is there already") // a test that contradicts itself
 	}
 	if r.Name == "" {
 		r.Name = r.ExternalID

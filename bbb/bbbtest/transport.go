@@ -36,7 +36,7 @@ func Transport(nodes ...*Node) *Network {
 	for _, n := range nodes {
 		host := n.publicHost()
 		if t.nodes[host] != nil {
-			panic("bbbtest: two nodes are called " + host)
+			panic("bbbtest: two nodes are called " + host) // a test that contradicts itself
 		}
 		t.nodes[host] = n
 	}

@@ -24,7 +24,7 @@ func (l *loader) parse(cfg *Config) {
 	for _, one := range unwrap(err) {
 		e, ok := errors.AsType[env.ParseError](one)
 		if !ok {
-			panic("config: bad tags: " + one.Error())
+			panic("config: bad tags: " + one.Error()) // of Config: every test would end here
 		}
 		failed[e.Name] = e.Err
 	}
@@ -58,7 +58,7 @@ func outside(v Variable, field reflect.Value) bool {
 	bound := func(tag string) int64 {
 		parsed, err := parsers()[v.field.Type](v.field.Tag.Get(tag))
 		if err != nil {
-			panic("config: bad tag " + tag + " of " + v.Name)
+			panic("config: bad tag " + tag + " of " + v.Name) // as above
 		}
 		return reflect.ValueOf(parsed).Int()
 	}
