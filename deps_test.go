@@ -67,6 +67,7 @@ var house = map[string][]string{
 	// For tests, demonstrations and measurements; never in a production binary.
 	"bbb/bbbtest":        {".", "bbb"},
 	"internal/storetest": {"."},
+	"internal/pgtest":    {},
 	"cmd/bbbsim":         {"bbb/bbbtest", "internal/app"},
 	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/app", "internal/config"},
 	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},
@@ -80,7 +81,7 @@ var house = map[string][]string{
 var production = []string{"cmd/b3scaled", "cmd/b3scalectl", "cmd/b3scaleagent", "cmd/b3scalenoded"}
 
 // forTests lists the packages that no production command may reach.
-var forTests = []string{"bbb/bbbtest", "internal/demo", "internal/storetest"}
+var forTests = []string{"bbb/bbbtest", "internal/demo", "internal/storetest", "internal/pgtest"}
 
 func TestImportsGoDown(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 type Store interface {
 	Configs
 	Meetings
+	Versions
 	Orphans
 	NodeFacts
 	Leases
@@ -78,6 +79,30 @@ type Meetings interface {
 	// PurgeMeetings deletes rows that ended before the given time and have no
 	// orphans, and returns how many.
 	PurgeMeetings(ctx context.Context, before Micros) (int, error)
+	// NoteBluntEnd notes, before it is sent, that a room of the meeting on that
+	// backend is to be ended by its external id. Such an end may arrive late and
+	// hit the next room: see DeleteOrphans.
+	NoteBluntEnd(ctx context.Context, key MeetingKey, backendID string) error
+}
+
+// Versions tell followers of a shared store what they do not know yet. A
+// transaction may become visible later than one with a higher version: look
+// back by the longest one.
+type Versions interface {
+	// LiveVersions calls yield with the version of every row that is creating
+	// or active.
+	LiveVersions(ctx context.Context, yield func(MeetingKey, int64)) error
+	// VersionsSince does so for every row, ended ones included, whose version
+	// is since or higher.
+	VersionsSince(ctx context.Context, since int64, yield func(MeetingKey, int64)) error
+	// ReadMeetings calls yield for each row of keys that exists, ended ones
+	// included, with the attendees of its room.
+	ReadMeetings(ctx context.Context, keys []MeetingKey, yield func(Meeting, []Attendee)) error
+	// ConfigVersion changes whenever a frontend or a backend does.
+	ConfigVersion(ctx context.Context) (string, error)
+	// Reports calls yield for every backend's report whose version is since or
+	// higher.
+	Reports(ctx context.Context, since int64, yield func(backendID string, version int64, report []byte)) error
 }
 
 // Settlement is what SettleOrphan decided.
@@ -109,8 +134,9 @@ type Orphans interface {
 	// when that was not seen.
 	SettleOrphan(ctx context.Context, key MeetingKey, backendID string, room Incarnation, elsewhere *Alive) (Settlement, Meeting, error)
 	// DeleteOrphans deletes those of keys that were booked on backendID before
-	// the given time: a list begun then did not show them.
-	DeleteOrphans(ctx context.Context, backendID string, keys []MeetingKey, before Micros) error
+	// the given time: a list begun then did not show them. Those for which a
+	// blunt end was noted less than patience ago stay.
+	DeleteOrphans(ctx context.Context, backendID string, keys []MeetingKey, before Micros, patience time.Duration) error
 }
 
 // Sighting is what a list said of one active meeting.
@@ -128,8 +154,12 @@ type NodeFacts interface {
 	// MarkListed notes that a list begun at t0 was evaluated.
 	MarkListed(ctx context.Context, backendID string, t0 Micros) error
 	// SaveSightings stores what a list changed, fenced by generation and
-	// internal id.
-	SaveSightings(ctx context.Context, backendID string, seen []Sighting) error
+	// internal id. It returns the new version of each row, 0 where the fence
+	// refused.
+	SaveSightings(ctx context.Context, backendID string, seen []Sighting) ([]int64, error)
+	// SaveReport stores what else a list showed of a backend, in a format of
+	// the caller.
+	SaveReport(ctx context.Context, backendID string, report []byte) error
 	// Attendees calls yield for every stored attendee of an active meeting.
 	Attendees(ctx context.Context, yield func(MeetingKey, Attendee)) error
 	// SaveProbes stores, for this instance, when each backend last answered a
@@ -137,22 +167,59 @@ type NodeFacts interface {
 	SaveProbes(ctx context.Context, instance string, reached []string) error
 	// Probes tells when any instance last reached each backend.
 	Probes(ctx context.Context) (map[string]Micros, error)
+	// SaveHeartbeats stores that the agents on these backends were heard now.
+	SaveHeartbeats(ctx context.Context, heard []string) error
 	// DeclareLost passes the verdict that a backend's meetings may be placed
 	// elsewhere, because an operator says so; ClearLost takes it back. Both
 	// report whether they changed it.
 	DeclareLost(ctx context.Context, backendID string) (bool, error)
 	// PassVerdict passes the same verdict because the backend is silent. It
-	// refuses if any instance has reached the backend within that time, or if
-	// too many backends are lost: then our own network is the patient.
+	// refuses if any instance has reached the backend or heard its agent within
+	// that time, or if too many backends are lost: then our own network is the
+	// patient.
 	PassVerdict(ctx context.Context, backendID string, silent time.Duration) (bool, error)
 	ClearLost(ctx context.Context, backendID string) (bool, error)
 }
 
-// Leases make one instance at a time responsible for a job.
+// Leases make one instance at a time responsible for a job. They run out by the
+// store's clock.
 type Leases interface {
-	// AcquireLease takes or renews the named lease for holder, by the store's
-	// clock. False: somebody else has it.
-	AcquireLease(ctx context.Context, name, holder string, d time.Duration) (bool, error)
-	// ReleaseLease gives it up if holder has it.
-	ReleaseLease(ctx context.Context, name, holder string) error
+	// Leases are the holders of all leases that have not run out, by name.
+	Leases(ctx context.Context) (map[string]string, error)
+	// AcquireLeases takes or renews the named leases for holder and returns
+	// those that it has now.
+	AcquireLeases(ctx context.Context, names []string, holder string, d time.Duration) ([]string, error)
+	// ReleaseLeases gives up those that holder has.
+	ReleaseLeases(ctx context.Context, names []string, holder string) error
+	// PurgeInstances deletes what instances left behind that have been gone for
+	// so long: their probes and leases.
+	PurgeInstances(ctx context.Context, gone time.Duration) error
+}
+
+// HintKind says what a Hint is about.
+type HintKind string
+
+// The kinds of hints.
+const (
+	HintMeeting HintKind = "meeting" // the row of Key changed
+	HintConfig  HintKind = "config"  // a frontend or a backend changed
+	HintList    HintKind = "list"    // whoever lists BackendID should do so now
+)
+
+// Hint says that something changed: read it. Nothing depends on hints; whoever
+// misses one finds the change by its version a moment later.
+type Hint struct {
+	Kind      HintKind
+	Key       MeetingKey
+	BackendID string
+}
+
+// Changes connect the instances that share a store.
+type Changes interface {
+	// Hint tells the other instances, soon and without waiting. It may be lost.
+	Hint(h Hint)
+	// Follow reports what the others change until ctx ends. It calls missed
+	// whenever hints may have been lost, first of all when it begins to listen,
+	// and then changed with those that came since. It calls one at a time.
+	Follow(ctx context.Context, missed func(), changed func([]Hint)) error
 }

@@ -26,6 +26,8 @@ type call struct {
 	secret string // the node's; a fault can change it
 	blind  bool   // a fault hides the rooms
 	skew   int64  // ms that a fault adds to createTime
+
+	partial bool // a fault hides the newer half of the rooms from lists
 }
 
 func newCall(n *Node, name string, r *http.Request, body []byte) *call {

@@ -45,6 +45,7 @@ A fault is an object with these members; only kind is needed:
   slowBody          executes the call, waits delay before every byte of the answer
   wrongSecret       checksumError for everybody
   empty             answers as if there were no rooms
+  partial           getMeetings shows only the older half of the rooms
   failWith          FAILED with key and message, executes nothing
   clockSkew         create takes its time from a clock that is delay ahead ("-2h")
 

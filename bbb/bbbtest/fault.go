@@ -28,6 +28,7 @@ const (
 	SlowBody         Kind = "slowBody"         // executes, sends the answer with Delay before every byte
 	WrongSecret      Kind = "wrongSecret"      // no checksum is right
 	Empty            Kind = "empty"            // answers as if it had no rooms, while they live; create is not affected
+	Partial          Kind = "partial"          // getMeetings shows only the older half of the rooms
 	FailWith         Kind = "failWith"         // FAILED with Key and Message, executes nothing
 	ClockSkew        Kind = "clockSkew"        // create takes its time from a clock that is Delay ahead
 )
@@ -36,7 +37,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		Latency, LateAnswer, LateExecution, BlackHole, HangUp, AnswerLost, ServerError, ServerErrorAfter, BadGateway,
-		HTMLPage, Truncated, CutOff, SlowBody, WrongSecret, Empty, FailWith, ClockSkew,
+		HTMLPage, Truncated, CutOff, SlowBody, WrongSecret, Empty, Partial, FailWith, ClockSkew,
 	}
 }
 

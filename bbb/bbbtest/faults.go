@@ -134,6 +134,8 @@ func (c *call) apply(p *plan) {
 			c.secret += " changed"
 		case Empty:
 			c.blind = c.name != "create"
+		case Partial:
+			c.partial = true
 		case ClockSkew:
 			c.skew = f.Delay.Milliseconds()
 		}

@@ -38,6 +38,7 @@ var faultCases = []struct {
 	{Fault{Kind: SlowBody, Delay: time.Minute}, bbb.Unknown, "", true},
 	{Fault{Kind: WrongSecret}, 0, "checksumError", true},
 	{Fault{Kind: Empty}, 0, "", true},
+	{Fault{Kind: Partial}, 0, "", true},
 	{Fault{Kind: FailWith, Key: "maintenance", Message: "Come back"}, 0, "maintenance", false},
 	{Fault{Kind: ClockSkew, Delay: time.Hour}, 0, "", true},
 }
@@ -234,5 +235,21 @@ func TestClockSkewShowsInCreateTime(t *testing.T) {
 			t.Errorf("createTime is %d, want %d", got, want)
 		}
 		n.EndNow("room")
+	}
+}
+
+func TestPartialListsShowTheOlderHalf(t *testing.T) {
+	t.Parallel()
+	n := New(Options{})
+	for _, id := range []string{"first", "second", "third"} {
+		n.AddRoom(Room{ExternalID: id})
+	}
+	n.SetFault(Fault{Kind: Partial})
+	list := get(t, n, "getMeetings")
+	if !strings.Contains(list, ">first<") || strings.Contains(list, ">second<") || strings.Contains(list, ">third<") {
+		t.Errorf("getMeetings shows %s, want the first room alone", list)
+	}
+	if got := key(t, n, "getMeetingInfo", "meetingID", "third"); got != "" {
+		t.Errorf("getMeetingInfo of a room that is not listed: messageKey is %q, want none", got)
 	}
 }

@@ -62,8 +62,12 @@ func (c *call) fragments() [][]byte {
 	rooms := &c.node.rooms
 	rooms.mu.Lock()
 	defer rooms.mu.Unlock()
-	fragments := make([][]byte, 0, rooms.order.Len())
-	for e := rooms.order.Front(); e != nil; e = e.Next() {
+	shown := rooms.order.Len()
+	if c.partial {
+		shown /= 2
+	}
+	fragments := make([][]byte, 0, shown)
+	for e := rooms.order.Front(); e != nil && len(fragments) < shown; e = e.Next() {
 		fragments = append(fragments, c.node.listed(e.Value.(*room)))
 	}
 	return fragments

@@ -30,8 +30,9 @@ const drainFor = 20 * time.Second
 
 // Options replace what production takes from its defaults.
 type Options struct {
-	Cluster cluster.Options   // the settings win where both say something
-	Client  bbb.ClientOptions // towards the nodes
+	Cluster       cluster.Options   // the settings win where both say something
+	Client        bbb.ClientOptions // towards the nodes
+	StorePatience time.Duration     // how long New waits for a PostgreSQL that does not answer; 0: not at all
 }
 
 // App is one b3scaled.
@@ -51,11 +52,12 @@ type App struct {
 
 // New opens the store and wires everything. Nothing runs yet.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options) (*App, error) {
-	store, err := sqlstore.Open(ctx, cfg.Store.Path, sqlstore.Options{Log: log, CheckSchemaOnly: !cfg.AutoMigrate})
+	store, err := awaitStore(ctx, cfg, log, opts.StorePatience)
 	if err != nil {
 		return nil, err
 	}
-	log.InfoContext(ctx, "store opened", "url", cfg.Store)
+	opts.Cluster = clusterOptions(cfg, store, opts.Cluster)
+	log.InfoContext(ctx, "store opened", "url", cfg.Store, "instance", opts.Cluster.Instance)
 	if store.Created() {
 		log.WarnContext(ctx, "the database is new and empty", "url", cfg.Store)
 	}
@@ -64,8 +66,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	}
 	client := bbb.NewClient(opts.Client)
 	table := routing.NewTable(routing.LoadOptions{DefaultSize: cfg.MeetingSize, Hold: cfg.MeetingSizeHold, Fade: cfg.MeetingSizeFade})
-	mind := cluster.New(store, table, client, log, clusterOptions(cfg, opts.Cluster))
+	mind := cluster.New(store, table, client, log, opts.Cluster)
 	a := &App{cfg: cfg, log: log, store: store, client: client, cluster: mind}
+	a.ready.Degraded = a.degraded
 	door := gateway.New(mind, log, gateway.Options{
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout,
@@ -83,8 +86,12 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	return a, nil
 }
 
-func clusterOptions(cfg config.Config, opts cluster.Options) cluster.Options {
+func clusterOptions(cfg config.Config, store *sqlstore.Store, opts cluster.Options) cluster.Options {
 	opts.Instance = "local" // one process has the database
+	if cfg.Store.Kind == config.PostgreSQL {
+		opts.Instance = b3scale.NewID() // a start is a new instance: what the last one held runs out
+		opts.Changes = store
+	}
 	opts.Observe = cfg.Observe
 	opts.ProbeInterval = cfg.ProbeInterval
 	opts.LostAfter = cfg.LostAfter
@@ -151,6 +158,14 @@ func (a *App) Start(ctx context.Context) error {
 	})
 	a.log.InfoContext(ctx, "serving", "address", a.Addr(), "observe", a.cfg.Observe, "took", time.Since(begin))
 	return nil
+}
+
+// degraded tells what does not work although we serve.
+func (a *App) degraded() string {
+	if a.cluster.StoreAnswers() {
+		return ""
+	}
+	return "the database does not answer; people can join, new meetings have to wait"
 }
 
 // becomeReady waits for the first round of probes, but not for ever: a backend

@@ -35,7 +35,19 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		os.Exit(app.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(runAll(m))
+}
+
+// scratch is a directory for what the tests of a run share.
+var scratch string
+
+func runAll(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "b3scale-app-test-"); err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	return m.Run()
 }
 
 // instance is a b3scaled within the test, with nodes that need no sockets.
@@ -141,15 +153,22 @@ type answer struct {
 }
 
 var client = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 32}, // clients that work at the same time keep their connections
 	Timeout:       30 * time.Second,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // ask follows no redirects. Beside an error the answer is what came before it.
-func ask(ctx context.Context, url string) (answer, error) {
+func ask(ctx context.Context, url string) (answer, error) { return askFor(ctx, "", url) }
+
+// askFor names the content types that the client likes.
+func askFor(ctx context.Context, accept, url string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return answer{}, err
+	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
 	}
 	resp, err := client.Do(req)
 	if err != nil {

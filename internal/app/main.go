@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"b3scale/internal/config"
-	"b3scale/internal/sqlstore"
 	"b3scale/internal/web"
 )
 
@@ -104,7 +103,11 @@ func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
 
 func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	log.InfoContext(ctx, "b3scaled starts", "version", Version, "pid", os.Getpid())
-	a, err := New(ctx, cfg, log, Options{})
+	a, err := New(ctx, cfg, log, Options{StorePatience: storePatience})
+	if err != nil && ctx.Err() != nil {
+		log.InfoContext(ctx, "stopped before the start was finished")
+		return nil // we were told to
+	}
 	if err != nil {
 		return err
 	}
@@ -112,7 +115,8 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 }
 
 func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	store, err := sqlstore.Open(ctx, cfg.Store.Path, sqlstore.Options{Log: log})
+	cfg.AutoMigrate = true
+	store, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -138,7 +142,8 @@ func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		err = listener.Close()
 	}
 	tell("listen on "+cfg.Listen, err)
-	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, fs.ErrNotExist) && cfg.AutoMigrate {
+	_, err = os.Stat(cfg.Store.Path)
+	if cfg.Store.Kind == config.SQLite && errors.Is(err, fs.ErrNotExist) && cfg.AutoMigrate {
 		tell(fmt.Sprintf("store %s: it is created at the first start", cfg.Store), nil)
 	} else {
 		cfg.AutoMigrate = false

@@ -73,7 +73,7 @@ func TestBadSettings(t *testing.T) {
 	const password = "hunter2-hunter2"
 	dir := t.TempDir()
 	bad := []string{
-		"B3SCALE_DB_URL=postgres://b3scale:" + password + "@db.example.org/b3scale",
+		"B3SCALE_DB_URL=mysql://b3scale:" + password + "@db.example.org/b3scale",
 		"B3SCALE_LISTEN_HTTP=nowhere", "B3SCALE_LOG_LEVEL=loud", "B3SCALE_PROBE_INTERVAL=9s", "B3SCALE_MAX_BODY=lots",
 		"B3SCALE_NODE_CA_FILE=" + filepath.Join(dir, "missing.pem"), "B3SCALE_DB_AUTO_MIGRATE=perhaps",
 	}

@@ -7,7 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,31 +19,43 @@ import (
 	"b3scale/bbb/bbbtest"
 )
 
-// daemon is a real b3scaled process on a database of its own, beside nodes
-// that live in the test.
+// daemon is a real b3scaled process beside nodes that live in the test. It may
+// be asked while it is started and killed.
 type daemon struct {
-	binary, database, address string
-	cmd                       *exec.Cmd
-	log                       syncBuffer
+	binary  string
+	env     []string
+	address atomic.Pointer[string] // of the last start
+	cmd     *exec.Cmd
+	log     syncBuffer
 }
 
+// buildDaemon builds the binary once for all tests.
 func buildDaemon(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "b3scaled")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "b3scale/cmd/b3scaled").CombinedOutput()
+	binary, err := daemonBinary()
 	if err != nil {
-		t.Fatalf("build b3scaled: %v\n%s", err, out)
+		t.Fatal(err)
 	}
 	return binary
 }
 
-// newDaemon prepares a database with the frontend and the nodes.
+var daemonBinary = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(scratch, "b3scaled")
+	out, err := exec.Command("go", "build", "-o", binary, "b3scale/cmd/b3scaled").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build b3scaled: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// newDaemon prepares a database of its own with the frontend and the nodes.
 func newDaemon(t *testing.T, binary string, nodes []*bbbtest.Node) *daemon {
 	t.Helper()
-	d := &daemon{binary: binary, database: file(t)}
-	if err := open(t, environ(d.database), nodes...).Stop(); err != nil {
+	env := environ(file(t))
+	if err := open(t, env, nodes...).Stop(); err != nil {
 		t.Fatal(err)
 	}
+	d := &daemon{binary: binary, env: env}
 	t.Cleanup(d.kill)
 	return d
 }
@@ -48,20 +63,32 @@ func newDaemon(t *testing.T, binary string, nodes []*bbbtest.Node) *daemon {
 // start runs the process and waits until it is ready.
 func (d *daemon) start(t *testing.T) {
 	t.Helper()
+	d.begin(t)
+	d.waitReady(t)
+}
+
+// begin runs the process.
+func (d *daemon) begin(t *testing.T) {
+	t.Helper()
 	d.log.Reset()
 	d.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), d.binary)
 	// A port of the kernel's choice: one that was free a moment ago may be taken.
-	d.cmd.Env = environ(d.database, "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL=info", "B3SCALE_LOG_FORMAT=json")
+	d.cmd.Env = append(slices.Clone(d.env), "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL=info", "B3SCALE_LOG_FORMAT=json")
 	d.cmd.Stderr = &d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// waitReady waits until the process serves and balancers may know it.
+func (d *daemon) waitReady(t *testing.T) {
+	t.Helper()
 	within(t, time.Minute, "b3scaled is ready", func() string {
 		m := servingAt.FindStringSubmatch(d.log.String())
 		if m == nil {
 			return "its log:\n" + d.log.String()
 		}
-		d.address = m[1]
+		d.address.Store(&m[1])
 		if d.get(t.Context(), "/readyz").status == http.StatusOK {
 			return ""
 		}
@@ -82,10 +109,16 @@ func (d *daemon) kill() {
 
 // get asks the process. One that dies halfway through its answer has given
 // none.
-func (d *daemon) get(ctx context.Context, path string) answer {
-	got, err := ask(ctx, "http://"+d.address+path)
+func (d *daemon) get(ctx context.Context, path string) answer { return d.getFor(ctx, "", path) }
+
+func (d *daemon) getFor(ctx context.Context, accept, path string) answer {
+	address := d.address.Load()
+	if address == nil {
+		return answer{body: "it was never started"}
+	}
+	got, err := askFor(ctx, accept, "http://"+*address+path)
 	if err != nil {
-		return answer{}
+		return answer{body: err.Error()}
 	}
 	return got
 }
@@ -97,8 +130,13 @@ func (d *daemon) call(ctx context.Context, call, query string) answer {
 // create returns the internal id of an acknowledged meeting, or "".
 func (d *daemon) create(ctx context.Context, id string) string {
 	got := d.call(ctx, "create", "name=Class&meetingID="+id)
-	doc, err := bbb.ParseXML([]byte(got.body))
-	if got.status != http.StatusOK || err != nil || doc.Root().Child("returncode").Text() != bbb.Success {
+	return got.internalID()
+}
+
+// internalID is that of a meeting in an answer with SUCCESS, else "".
+func (a answer) internalID() string {
+	doc, err := bbb.ParseXML([]byte(a.body))
+	if a.status != http.StatusOK || err != nil || doc.Root().Child("returncode").Text() != bbb.Success {
 		return ""
 	}
 	return doc.Root().Child("internalMeetingID").Text()

@@ -44,7 +44,7 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 			},
 			NodeID: room.InternalID,
 		}, time.Now())
-		c.nudge(b.ID)
+		c.listSoon(b.ID)
 	}
 	return answer, nil
 }

@@ -1,19 +1,66 @@
 package cluster
 
 import (
+	"sync"
 	"time"
 
 	"b3scale/bbb"
 )
 
-// told notes the rooms that answers show.
-func (w *world) told(answer *bbb.Answer) {
+// asked remembers who was reached, and who said so to the store.
+type asked struct {
+	mu       sync.Mutex
+	answered map[int]map[int]time.Time // slot → node: last good probe
+	stored   map[string]time.Time      // backend id: last good probe or heartbeat that is durable
+}
+
+func newAsked() *asked {
+	return &asked{answered: map[int]map[int]time.Time{}, stored: map[string]time.Time{}}
+}
+
+func (a *asked) probe(slot, node int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answered[slot] == nil {
+		a.answered[slot] = map[int]time.Time{}
+	}
+	a.answered[slot][node] = time.Now()
+}
+
+func (a *asked) store(backends []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range backends {
+		a.stored[id] = time.Now()
+	}
+}
+
+func (a *asked) storedAt(backendID string) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stored[backendID]
+}
+
+func (a *asked) answeredAt(slot, node int) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.answered[slot][node]
+}
+
+// told notes what answers show.
+func (w *world) told(s *slot, node bbb.Node, call bbb.Call, answer *bbb.Answer) {
+	if call.Name == "isMeetingRunning" && answer.Succeeded() {
+		w.asked.probe(s.number, w.byHost[node.BaseURL])
+	}
 	if id := internalIDOf(answer); id != "" {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.lived[id] = time.Now()
 	}
 }
+
+// held is told of calls to nodes from within the store.
+func (w *world) held(place string) { w.witness.broken("I7", "a node is called from %s", place) }
 
 // called sees every call that is about to be sent to a node.
 func (w *world) called(node bbb.Node, call bbb.Call) {
@@ -50,6 +97,9 @@ func (w *world) watch(stop <-chan struct{}) {
 		case <-stop:
 			return
 		case <-time.After(500 * time.Millisecond):
+		}
+		if w.witness.bookedWhereItLives() {
+			w.witness.broken("I4", "a meeting is booked as an orphan where it lives")
 		}
 		for i, n := range w.nodes {
 			for _, r := range n.Rooms() {

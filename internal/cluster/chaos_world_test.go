@@ -18,15 +18,19 @@ type world struct {
 	chaos   chaos
 	witness *witness
 	byHost  map[string]int // node by base URL
+	slots   []*slot
+	wire    *wire
+	asked   *asked
 
 	mu       sync.Mutex
 	rng      *rand.Rand
-	current  *instance
 	wanted   map[string]bool            // rooms, by internal id, whose end a frontend asked for
 	ending   map[b3scale.MeetingKey]int // ends of frontends under way
 	lived    map[string]time.Time       // rooms, by internal id: when a node last told us of them
 	happened map[string]int
 	quiet    atomic.Bool
+	dark     bool // no instance is to be started
+	births   int
 }
 
 func newWorld(t *testing.T, c chaos, seed uint64) *world {
@@ -36,14 +40,16 @@ func newWorld(t *testing.T, c chaos, seed uint64) *world {
 		versions = []string{"2.4"}
 	}
 	w := &world{
-		site: newSite(t, plan{nodes: c.nodes, unlisted: true, node: func(i int, o *bbbtest.Options) {
+		site: newSite(t, plan{nodes: c.nodes, dsn: c.dsn, unlisted: true, node: func(i int, o *bbbtest.Options) {
 			o.Version = versions[i%len(versions)]
 			o.EndDelay = time.Duration(i+1) * 500 * time.Millisecond
-			// Create times tell the nodes apart, see the trigger w_i5_home.
+			// Create times tell the nodes apart, see witnessRules.
 			o.Now = func() time.Time { ms := time.Now().UnixMilli(); return time.UnixMilli(ms - ms%64 + 8*int64(i)) }
 		}}),
 		chaos:    c,
 		byHost:   map[string]int{},
+		wire:     newWire(),
+		asked:    newAsked(),
 		rng:      rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a seed repeats the faults
 		wanted:   map[string]bool{},
 		ending:   map[b3scale.MeetingKey]int{},
@@ -54,11 +60,20 @@ func newWorld(t *testing.T, c chaos, seed uint64) *world {
 	for i, n := range w.nodes {
 		w.byHost[n.BaseURL()] = i
 	}
+	for i := range max(1, c.on.instances) {
+		w.slots = append(w.slots, w.newSlot(i))
+	}
+	w.wire.cut = c.mutation.deaf || c.pollOnly
+	w.wire.some = func(oneIn int) bool { return !w.quiet.Load() && w.chance(oneIn) }
+	w.wire.delay = func() time.Duration { return w.some(0, 100*time.Millisecond) * time.Duration(1+w.n(2)*w.n(40)) }
 	var err error
-	if w.witness, err = newWitness(w.path); err != nil {
+	if w.witness, err = newWitness(w.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.witness.close)
+	if c.mutation.prepare != nil {
+		c.mutation.prepare(w)
+	}
 	return w
 }
 
@@ -81,31 +96,60 @@ func (w *world) live() {
 			w.fault(&wg)
 		}
 	})
-	wg.Go(func() { w.keepAlive(until) })
+	for _, s := range w.slots {
+		wg.Go(func() { w.keepAlive(s, until) })
+	}
+	wg.Go(func() { w.beat(until) })
 	wg.Wait()
 }
 
 // calm ends the faults and waits for four lists of every backend, after the
-// time for which a row may be creating. Then everything must be in order.
+// time for which a row may be creating. Then everything must be in order, and
+// every instance must know it.
 func (w *world) calm() {
 	w.quiet.Store(true)
-	w.repair()
-	i := w.start()
-	for n := range w.nodes {
-		b := i.cluster.table.Backend(w.backends[n]).Backend
-		b.AdminState = b3scale.AdminReady
-		if _, err := i.cluster.SaveBackend(w.ctx, b); err != nil {
-			w.witness.broken("store", "%v", err)
+	w.mend()
+	for _, s := range w.slots {
+		i := s.get()
+		if i != nil && !i.dead.Load() {
+			continue
 		}
+		if i != nil {
+			<-i.stopped
+			w.bury(i)
+		}
+		w.start(s)
+	}
+	w.c = w.slots[0].get().cluster
+	for n := range w.nodes {
+		w.admin(n, b3scale.AdminReady)
 	}
 	time.Sleep(61*time.Second + w.chaos.patience)
-	w.listedTimes(i.cluster, 5)
-	w.c = i.cluster
-	for _, p := range w.unsettled() {
-		w.witness.broken("I8", "%s", p)
+	w.listedTimes(w.c, 5)
+	for _, s := range w.slots {
+		w.c = s.get().cluster
+		for _, p := range append(w.unsettled(), w.memoryOfPeople()...) {
+			w.witness.broken("I8", "instance %d: %s", s.number, p)
+		}
 	}
-	i.kill()
-	<-i.stopped
+	w.count("moves", w.witness.moves())
+	for _, s := range w.slots {
+		i := s.get()
+		i.kill()
+		<-i.stopped
+		w.bury(i)
+	}
+}
+
+// mend ends all that is wrong.
+func (w *world) mend() {
+	w.repair()
+	for _, s := range w.slots {
+		s.weather.set(func(weather *weather) { weather.store, weather.still = storeFair, false })
+		for _, n := range w.nodes {
+			s.network.Heal(n)
+		}
+	}
 }
 
 // listedTimes waits until every node has been listed n times from now on.
@@ -120,14 +164,32 @@ func (w *world) listedTimes(c *Cluster, n int) {
 			time.Sleep(time.Second)
 		}
 	}
-	time.Sleep(time.Second)
+	time.Sleep(3 * time.Second) // and the others have read what came of it
 }
 
-func (w *world) count(what string, really bool) {
+// memoryOfPeople: w.c knows who is in which room.
+func (w *world) memoryOfPeople() (wrong []string) {
+	for key, m := range w.rows() {
+		room, _ := w.nodes[w.nodeOf(m.BackendID)].Room(nodeID(key.MeetingID))
+		r := w.c.table.Meeting(key)
+		if r != nil && r.InternalID == room.InternalID && (r.People != len(room.Attendees) || r.Running != (r.People > 0)) {
+			wrong = append(wrong, fmt.Sprintf("%s has %d people, memory knows of %d (running: %v)", key, len(room.Attendees), r.People, r.Running))
+		}
+	}
+	return wrong
+}
+
+func (w *world) count(what string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n > 0 {
+		w.happened[what] += n
+	}
+}
+
+func (w *world) countIf(really bool, what string) {
 	if really {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.happened[what]++
+		w.count(what, 1)
 	}
 }
 

@@ -26,6 +26,12 @@ var _ Nodes = (*bbb.Client)(nil)
 type Options struct {
 	Instance string // names this process in the store; a random id by default
 
+	// Changes connects the instances that share the store. nil: this is the only
+	// one, and memory knows all that the store does.
+	Changes      b3scale.Changes
+	PollInterval time.Duration // 1 s; others' changes are known so soon without any hint
+	Lease        time.Duration // 6 s; an instance that died is replaced after it
+
 	// Observe: look, adopt and list, but create, end and move nothing.
 	Observe bool
 
@@ -56,6 +62,7 @@ func (o Options) withDefaults() Options {
 		field *time.Duration
 		value time.Duration
 	}{
+		{&o.PollInterval, time.Second}, {&o.Lease, 6 * time.Second},
 		{&o.ProbeInterval, 2 * time.Second}, {&o.ProbeTimeout, 2 * time.Second},
 		{&o.LostAfter, 90 * time.Second},
 		{&o.ListInterval, 10 * time.Second}, {&o.ListTimeout, 20 * time.Second},
@@ -86,14 +93,16 @@ type Cluster struct {
 
 	halted   context.Context // ends with Halt
 	halt     context.CancelFunc
-	storedAt atomic.Int64  // microseconds; our last successful write
+	storedAt atomic.Int64 // microseconds; our last successful write
+	silent   silentStore
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
 
-	looks    looks
-	blunt    bluntEnds
-	mu       sync.Mutex
-	watchers map[string]*watcher // by backend id
+	following following
+	leases    leases
+	looks     looks
+	mu        sync.Mutex
+	watchers  map[string]*watcher // by backend id
 }
 
 // New makes a cluster over a table that Load fills.
@@ -121,9 +130,15 @@ func (c *Cluster) detached(ctx context.Context) (context.Context, context.Cancel
 	}
 }
 
+// shared reports whether other instances work with the same store.
+func (c *Cluster) shared() bool { return c.opts.Changes != nil }
+
 // Load fills the table from the store. Call it before Run and before the
 // doors open.
 func (c *Cluster) Load(ctx context.Context) error {
+	if err := c.beginToFollow(ctx); err != nil {
+		return err
+	}
 	if err := c.LoadConfig(ctx); err != nil {
 		return err
 	}
@@ -139,7 +154,11 @@ func (c *Cluster) Load(ctx context.Context) error {
 	if err := c.loadMeetings(ctx); err != nil {
 		return fmt.Errorf("load meetings: %w", err)
 	}
-	return c.loadAttendees(ctx)
+	if err := c.loadAttendees(ctx); err != nil {
+		return err
+	}
+	c.storedAt.Store(time.Now().UnixMicro())
+	return nil
 }
 
 // loadMeetings reads and applies at the same time: with 100,000 rows each of
@@ -154,6 +173,9 @@ func (c *Cluster) loadMeetings(ctx context.Context) error {
 		for batch := range batches {
 			for _, m := range batch {
 				c.table.Apply(m, now)
+				if m.State == b3scale.MeetingActive && c.shared() {
+					c.table.Observe(m.Key, m.InternalID, routing.Facts{}, nil, m.Version, now)
+				}
 			}
 		}
 	}()
@@ -199,18 +221,17 @@ func (c *Cluster) loadAttendees(ctx context.Context) error {
 		key      b3scale.MeetingKey
 		internal string
 	}
-	people := map[room][][]byte{}
+	people := map[room][]b3scale.Attendee{}
 	err := c.store.Attendees(ctx, func(key b3scale.MeetingKey, a b3scale.Attendee) {
 		r := room{key, a.InternalMeetingID}
-		people[r] = append(people[r], a.XML)
+		people[r] = append(people[r], a)
 	})
 	if err != nil {
 		return fmt.Errorf("load attendees: %w", err)
 	}
 	now := time.Now()
 	for r, attendees := range people {
-		facts := routing.Facts{Running: true, People: len(attendees), Attendees: attendees}
-		c.table.Observe(r.key, r.internal, facts, nil, now)
+		c.table.Observe(r.key, r.internal, storedFacts(attendees), nil, 0, now)
 	}
 	return nil
 }
@@ -222,6 +243,10 @@ func (c *Cluster) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runLooks(ctx) })
 	g.Go(func() error { return c.saveProbes(ctx) })
 	g.Go(func() error { return c.tidy(ctx) })
+	if c.shared() {
+		g.Go(func() error { return c.follow(ctx) })
+		g.Go(func() error { return c.keepLeases(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -243,13 +268,20 @@ func (c *Cluster) tidy(ctx context.Context) error {
 	}
 }
 
+// instanceMemory is how long the probes and leases of an instance that is gone
+// stay in the store.
+const instanceMemory = 24 * time.Hour
+
 func (c *Cluster) purge(ctx context.Context) {
 	now, err := c.store.Now(ctx)
 	if err == nil {
 		_, err = c.store.PurgeMeetings(ctx, now.Add(-c.opts.PurgeAfter))
 	}
+	if err == nil {
+		err = c.store.PurgeInstances(ctx, instanceMemory)
+	}
 	if err != nil {
-		c.log.WarnContext(ctx, "ended meetings not purged", "error", err)
+		c.log.WarnContext(ctx, "old rows not purged", "error", err)
 	}
 }
 

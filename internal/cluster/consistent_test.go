@@ -7,6 +7,12 @@ import (
 	"b3scale"
 )
 
+// place is where a meeting may have a room.
+type place struct {
+	key       b3scale.MeetingKey
+	backendID string
+}
+
 // check reports what does not fit together now.
 func (s *site) check() {
 	s.t.Helper()

@@ -80,8 +80,9 @@ type creation struct {
 // another round.
 func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.Answer, again bool, err error) {
 	b := a.table.Backend(m.BackendID)
-	if b == nil {
-		return nil, true, nil // removed since: the row does not live any more
+	if b == nil { // removed or added a moment ago, by another instance
+		a.reloadSoon()
+		return nil, true, nil
 	}
 	call := a.nodeCall(m)
 	answer, err = a.call(ctx, b, a.limit(), call)

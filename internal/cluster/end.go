@@ -30,7 +30,7 @@ func (c *Cluster) End(ctx context.Context, key b3scale.MeetingKey, params bbb.Pa
 	}
 	switch {
 	case r.Breakout:
-		c.nudge(b.ID)
+		c.listSoon(b.ID)
 	case answer.Succeeded():
 		m, ok, err := c.store.RequestEnd(ctx, key, r.Generation, r.InternalID)
 		if err != nil {
@@ -71,7 +71,9 @@ func (c *Cluster) endRoom(ctx context.Context, b *routing.Backend, r *routing.Ro
 	case x == nil || x.InternalID != r.InternalID:
 		return bbb.NewOwnAnswer(bbb.ErrNotFound.Answer()), nil
 	}
-	c.blunt.note(r.Key, b.ID)
+	if err := c.store.NoteBluntEnd(ctx, r.Key, b.ID); err != nil {
+		return nil, err // it may arrive late: nobody would know
+	}
 	params.Set("meetingID", external)
 	return c.call(ctx, b, c.opts.CallTimeout, bbb.Call{Name: "end", Params: params})
 }
@@ -87,21 +89,5 @@ func (c *Cluster) end(ctx context.Context, seen b3scale.Meeting) error {
 	}
 	c.table.End(seen, time.Now())
 	c.log.InfoContext(ctx, "meeting ended", "meeting", seen.Key, "backend", seen.BackendID, "generation", seen.Generation, "internal_id", seen.InternalID)
-	return nil
-}
-
-// reread brings memory up to the row.
-func (c *Cluster) reread(ctx context.Context, key b3scale.MeetingKey) error {
-	m, err := c.store.Meeting(ctx, key)
-	switch {
-	case err == nil:
-		c.table.Apply(m, time.Now())
-	case b3scale.CodeOf(err) != b3scale.NotFound:
-		return err
-	default:
-		if r := c.table.Meeting(key); r != nil && !r.Breakout {
-			c.table.End(r.Meeting, time.Now())
-		}
-	}
 	return nil
 }

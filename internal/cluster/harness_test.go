@@ -30,6 +30,7 @@ type plan struct {
 	node     func(i int, o *bbbtest.Options)
 	backend  func(i int, b *b3scale.Backend)
 	sockets  bool
+	dsn      string // of a PostgreSQL database; SQLite in a file otherwise
 	unlisted bool // nobody has ever listed the backends
 	opts     Options
 	load     routing.LoadOptions
@@ -37,12 +38,12 @@ type plan struct {
 	calling  func(Nodes) Nodes
 }
 
-// site is a cluster over simulated nodes, with SQLite in a file.
+// site is a cluster over simulated nodes and a database of its own.
 type site struct {
 	t        testing.TB
 	ctx      context.Context // also while cleaning up
 	plan     plan
-	path     string
+	database database
 	store    *sqlstore.Store
 	nodes    []*bbbtest.Node
 	network  *bbbtest.Network // nil with sockets
@@ -73,7 +74,7 @@ func newSite(t testing.TB, p plan) *site {
 	if p.load == (routing.LoadOptions{}) {
 		p.load = routing.LoadOptions{DefaultSize: 15, Hold: 10 * time.Minute, Fade: 20 * time.Minute}
 	}
-	s := &site{t: t, ctx: context.WithoutCancel(t.Context()), plan: p, path: filepath.Join(t.TempDir(), "b3scale.db")}
+	s := &site{t: t, ctx: context.WithoutCancel(t.Context()), plan: p, database: database{dsn: p.dsn}}
 	s.startNodes()
 	s.open()
 	t.Cleanup(func() {
@@ -143,16 +144,17 @@ var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
 // open opens the store, in a fresh file at first.
 func (s *site) open() {
 	s.t.Helper()
-	if s.store == nil {
+	if s.database == (database{}) {
+		s.database.path = filepath.Join(s.t.TempDir(), "b3scale.db")
 		empty, err := emptyDatabase()
 		if err == nil {
-			err = os.WriteFile(s.path, empty, 0o600)
+			err = os.WriteFile(s.database.path, empty, 0o600)
 		}
 		if err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	store, err := sqlstore.Open(s.ctx, s.path, sqlstore.Options{Readers: 4})
+	store, err := s.database.open(s.ctx, 4)
 	if err != nil {
 		s.t.Fatal(err)
 	}

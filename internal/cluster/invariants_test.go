@@ -18,31 +18,46 @@ import (
 // walk runs a scenario on a cluster that is being watched. With the right
 // rules nothing may be seen; without the one that a mutation takes away, the
 // named invariant must be seen to break.
-func walk(t *testing.T, name string, mutate mutation, scenario func(t *testing.T, w *world)) {
+func walk(t *testing.T, name string, m mutation, scenario func(t *testing.T, w *world)) {
 	t.Helper()
-	run := func(t *testing.T, mutate mutation) (report []string) {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, chaos{nodes: 3, mutate: mutate}, 1)
-			w.c = w.birth().cluster
-			w.trustAll()
-			w.lists(1)
-			scenario(t, w)
-			report = w.witness.report()
-		})
-		return report
-	}
-	for _, line := range run(t, nil) {
-		t.Error(line)
-	}
-	if mutate != nil && len(of(name, run(t, mutate))) == 0 {
-		t.Errorf("nobody noticed that %s is broken", name)
-	}
+	onEach(t, func(t *testing.T, p platform) {
+		for _, line := range walked(t, p, mutation{}, scenario) {
+			t.Error(line)
+		}
+		if !m.none() && len(of(name, walked(t, p, m, scenario))) == 0 {
+			t.Errorf("nobody noticed that %s is broken", name)
+		}
+	})
 }
+
+// walked runs a scenario and returns which invariants were broken.
+func walked(t *testing.T, p platform, m mutation, scenario func(t *testing.T, w *world)) (report []string) {
+	t.Helper()
+	c := chaos{on: p, dsn: p.fresh(t), nodes: 3, mutation: m}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, c, 1)
+		for _, s := range w.slots {
+			s.set(w.birth(s))
+		}
+		w.c = w.slots[0].get().cluster
+		w.trustAll()
+		w.lists(1)
+		scenario(t, w)
+		report = w.witness.report()
+		for _, s := range w.slots {
+			w.bury(s.get())
+		}
+	})
+	return report
+}
+
+// opened is a create, and a join, at the instance that the test works with.
+func (w *world) opened(id string) { w.create(w.slots[0].get(), id) }
 
 // One row per key; generations only grow; the backend never changes within one.
 func TestI1OneHome(t *testing.T) {
 	t.Parallel()
-	walk(t, "I1", nil, func(t *testing.T, w *world) {
+	walk(t, "I1", mutation{}, func(t *testing.T, w *world) {
 		w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.HangUp, Calls: []string{"create"}})
 		w.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.LateAnswer, Calls: []string{"create"}, Delay: 10 * time.Second})
 		var wg sync.WaitGroup
@@ -50,7 +65,7 @@ func TestI1OneHome(t *testing.T) {
 			for caller := range 6 {
 				wg.Go(func() {
 					time.Sleep(time.Duration(caller*i) * 100 * time.Millisecond)
-					w.create(w.c, fmt.Sprint("m", i))
+					w.opened(fmt.Sprint("m", i))
 				})
 			}
 		}
@@ -72,30 +87,30 @@ func TestI1OneHome(t *testing.T) {
 // No create is sent before its place is durable.
 func TestI2ClaimBeforeCreate(t *testing.T) {
 	t.Parallel()
-	walk(t, "I2", func(s b3scale.Store) b3scale.Store { return unwritten{s} }, func(_ *testing.T, w *world) {
+	walk(t, "I2", onStore(func(s b3scale.Store) b3scale.Store { return unwritten{s} }), func(_ *testing.T, w *world) {
 		w.prefer(0, 1, 2)
-		w.create(w.c, "m0")
+		w.opened("m0")
 		w.nodes[0].Down()
-		w.create(w.c, "m1") // is refused and moves
+		w.opened("m1") // is refused and moves
 		w.nodes[1].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole, Calls: []string{"create"}})
-		w.create(w.c, "m2") // is refused, hangs and moves again
+		w.opened("m2") // is refused, hangs and moves again
 		w.lose(0)
-		w.create(w.c, "m0")
+		w.opened("m0")
 	})
 }
 
 // SUCCESS implies that the room was durable as the meeting.
 func TestI3AnswerAfterConfirm(t *testing.T) {
 	t.Parallel()
-	walk(t, "I3", func(s b3scale.Store) b3scale.Store { return unconfirmed{s} }, func(_ *testing.T, w *world) {
-		w.create(w.c, "m0")
-		w.create(w.c, "m0")
+	walk(t, "I3", onStore(func(s b3scale.Store) b3scale.Store { return unconfirmed{s} }), func(_ *testing.T, w *world) {
+		w.opened("m0")
+		w.opened("m0")
 		w.claim(1, "m1")
 		w.addRoom(1, "m1")
-		w.create(w.c, "m1") // idNotUnique, and a look
+		w.opened("m1") // idNotUnique, and a look
 		w.nodes[0].ForgetRooms()
 		time.Sleep(time.Second)
-		w.create(w.c, "m0")
+		w.opened("m0")
 	})
 	// A store that fails in between means failure.
 	synctest.Test(t, func(t *testing.T) {
@@ -118,12 +133,12 @@ func (failing) ConfirmMeeting(context.Context, b3scale.MeetingKey, int64, b3scal
 // before the booking is settled.
 func TestI4ThePastIsBooked(t *testing.T) {
 	t.Parallel()
-	walk(t, "I4", nil, func(t *testing.T, w *world) {
+	walk(t, "I4", mutation{}, func(t *testing.T, w *world) {
 		w.placed(0, "m0", "Ada")
 		for _, lost := range []int{0, 1} {
 			w.lose(lost)
 			w.prefer(0, 1, 2)
-			w.create(w.c, "m0")
+			w.opened("m0")
 			w.find(lost)
 		}
 		w.livesOn(2, "m0")
@@ -145,21 +160,21 @@ func TestI5Fences(t *testing.T) {
 	t.Parallel()
 	t.Run("generation", func(t *testing.T) {
 		t.Parallel()
-		walk(t, "I5", func(s b3scale.Store) b3scale.Store { return anyGeneration{s} }, func(_ *testing.T, w *world) {
+		walk(t, "I5", onStore(func(s b3scale.Store) b3scale.Store { return anyGeneration{s} }), func(_ *testing.T, w *world) {
 			// The node takes its time, and loses the meeting meanwhile.
 			w.prefer(0, 1)
 			w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.LateExecution, Calls: []string{"create"}, Delay: 15 * time.Second})
 			var wg sync.WaitGroup
-			wg.Go(func() { w.create(w.c, "m0") })
+			wg.Go(func() { w.opened("m0") })
 			time.Sleep(time.Second)
 			w.lose(0)
-			w.create(w.c, "m0")
+			w.opened("m0")
 			wg.Wait()
 		})
 	})
 	t.Run("room", func(t *testing.T) {
 		t.Parallel()
-		walk(t, "I5", func(s b3scale.Store) b3scale.Store { return anyRoom{s} }, func(_ *testing.T, w *world) {
+		walk(t, "I5", onStore(func(s b3scale.Store) b3scale.Store { return anyRoom{s} }), func(_ *testing.T, w *world) {
 			// A look finds no room, and its answer comes when there is one again.
 			w.placed(0, "m0")
 			w.nodes[0].ForgetRooms()
@@ -167,25 +182,25 @@ func TestI5Fences(t *testing.T) {
 			var wg sync.WaitGroup
 			wg.Go(func() { w.c.look(w.ctx, w.key("m0")) })
 			time.Sleep(time.Second)
-			w.create(w.c, "m0")
+			w.opened("m0")
 			wg.Wait()
 		})
 	})
 	t.Run("lists", func(t *testing.T) {
 		t.Parallel()
-		walk(t, "I5", nil, func(t *testing.T, w *world) {
+		walk(t, "I5", mutation{}, func(t *testing.T, w *world) {
 			w.prefer(0)
 			w.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.LateAnswer, Calls: []string{"getMeetings"}, Delay: 5 * time.Second})
 			for range 3 { // lists that are always one room behind
 				w.nodes[0].ForgetRooms()
 				time.Sleep(time.Second)
-				w.create(w.c, "m0")
+				w.opened("m0")
 				var wg sync.WaitGroup
 				wg.Go(func() { w.list(0) })
 				time.Sleep(time.Second)
 				w.nodes[0].ForgetRooms()
 				time.Sleep(time.Second)
-				w.create(w.c, "m0")
+				w.opened("m0")
 				wg.Wait()
 				w.livesOn(0, "m0")
 			}
@@ -197,17 +212,17 @@ func TestI5Fences(t *testing.T) {
 // it unless the meeting lives elsewhere or its end was asked for.
 func TestI6NoMurder(t *testing.T) {
 	t.Parallel()
-	walk(t, "I6", func(s b3scale.Store) b3scale.Store { return noProof{s} }, func(t *testing.T, w *world) {
+	walk(t, "I6", onStore(func(s b3scale.Store) b3scale.Store { return noProof{s} }), func(t *testing.T, w *world) {
 		room := w.placed(0, "m0", "Ada")
 		w.lose(0)
 		w.prefer(1)
-		w.create(w.c, "m0")
+		w.opened("m0")
 		w.find(0)
 		w.nodes[1].Down()
 		w.list(0)
 		time.Sleep(w.c.opts.OrphanLease + time.Second)
 		w.list(0)
-		if got := w.room(0, "m0"); w.chaos.mutate == nil && (got.InternalID != room.InternalID || got.Ending) {
+		if got := w.room(0, "m0"); w.chaos.mutation.none() && (got.InternalID != room.InternalID || got.Ending) {
 			t.Errorf("the room with people is %q, ending %v; want %q untouched", got.InternalID, got.Ending, room.InternalID)
 		}
 	})
@@ -270,7 +285,7 @@ func TestI7NothingHeld(t *testing.T) {
 // together, whatever state they were left in.
 func TestI8Convergence(t *testing.T) {
 	t.Parallel()
-	walk(t, "I8", func(s b3scale.Store) b3scale.Store { return unbooked{s} }, func(_ *testing.T, w *world) {
+	walk(t, "I8", onStore(func(s b3scale.Store) b3scale.Store { return unbooked{s} }), func(_ *testing.T, w *world) {
 		w.placed(0, "fine", "Ada")
 		w.claim(0, "stuck")
 		w.claim(0, "stuck with a room")
@@ -303,7 +318,7 @@ func TestI8Convergence(t *testing.T) {
 			w.witness.broken("I8", "%s", p)
 		}
 		for _, id := range []string{"fine", "stuck with a room", "ended, room there", "unknown", "replaced"} {
-			if w.chaos.mutate == nil && w.state(id) != b3scale.MeetingActive {
+			if w.chaos.mutation.none() && w.state(id) != b3scale.MeetingActive {
 				w.witness.broken("I8", "%s is %s, want it active", id, w.state(id))
 			}
 		}

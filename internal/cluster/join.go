@@ -14,10 +14,16 @@ import (
 // being created or its backend is lost, and the caller should try again soon.
 func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.Params) (string, error) {
 	r, err := c.settled(ctx, key)
+	if b3scale.CodeOf(err) == b3scale.Unavailable {
+		err = b3scale.Errorf(b3scale.NotYet, "the database does not answer at the moment").Because(err)
+	}
 	if err != nil {
 		return "", err
 	}
 	b := c.table.Backend(r.BackendID)
+	if b == nil {
+		c.reloadSoon() // another instance may have added it a moment ago
+	}
 	if b == nil || b.Lost {
 		return "", b3scale.Errorf(b3scale.NotYet, "the server of this meeting is not reachable at the moment")
 	}
@@ -30,14 +36,17 @@ func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.P
 	return nodeOf(b).URL("join", params.Encode()), nil
 }
 
-// settled finds a meeting and waits a moment for one that is being created.
+// settled finds a meeting by its row and waits a moment for one that is being
+// created.
 func (c *Cluster) settled(ctx context.Context, key b3scale.MeetingKey) (*routing.Room, error) {
-	r := c.table.Meeting(key)
-	if r != nil && r.State == b3scale.MeetingActive {
-		return r, nil
-	}
-	if r == nil {
+	r, err := c.current(ctx, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case r == nil:
 		return nil, errNoMeeting
+	case r.State == b3scale.MeetingActive:
+		return r, nil
 	}
 	timeout := time.NewTimer(c.opts.JoinWait)
 	defer timeout.Stop()

@@ -3,6 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,17 +13,19 @@ import (
 	"b3scale/bbb"
 )
 
-// mortal is the outside of one instance as it can be killed: between any two
-// steps, or in the middle of one. What a dead instance still does reaches
-// neither the store nor the nodes.
+// mortal is the outside of one instance: it can be killed or stand still
+// between any two steps, or in the middle of one, and its store can be away.
+// What a dead instance still does reaches neither the store nor the nodes.
 type mortal struct {
-	b3scale.Store
-	nodes Nodes
+	b3scale.Store // as the instance sees it
+	nodes         Nodes
+	weather       *weather
 
-	mayDie func() bool // asked before and after each step
+	mayDie func(method string) bool // asked before and after each step
 	called func(node bbb.Node, call bbb.Call)
-	told   func(answer *bbb.Answer)
-	ctx    context.Context // ends with the instance
+	told   func(node bbb.Node, call bbb.Call, answer *bbb.Answer)
+	held   func(place string) // somebody calls a node with something of the store in hand
+	ctx    context.Context    // ends with the instance
 	die    context.CancelFunc
 	dead   atomic.Bool
 }
@@ -32,125 +37,201 @@ func (m *mortal) kill() {
 	m.die()
 }
 
-// alive is asked before and after every step.
-func (m *mortal) alive() bool {
-	if !m.dead.Load() && m.mayDie() {
+// alive is asked before and after every step. It waits while the instance
+// stands still.
+func (m *mortal) alive(method string) bool {
+	if !underLock[method] {
+		m.weather.stand(m.ctx)
+	}
+	if !m.dead.Load() && m.mayDie(method) {
 		m.kill()
 	}
 	return !m.dead.Load()
 }
 
+// Do calls a node.
 func (m *mortal) Do(ctx context.Context, node bbb.Node, call bbb.Call) (*bbb.Answer, error) {
-	if !m.alive() {
+	if !m.alive(call.Name) {
 		return nil, errDied
+	}
+	if place := insideStore(); place != "" {
+		m.held(place)
 	}
 	m.called(node, call)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
 	answer, err := m.nodes.Do(ctx, node, call)
-	if !m.alive() {
+	if !m.alive(call.Name) {
 		return nil, errDied
 	}
 	if err == nil {
-		m.told(answer)
+		m.told(node, call, answer)
 	}
 	return answer, err
 }
 
-// step is one call of the store that returns a and b.
-func step[A, B any](m *mortal, call func() (A, B, error)) (a A, b B, err error) {
-	if !m.alive() {
-		return a, b, errDied
+// step is one call of the store.
+func (m *mortal) step(ctx context.Context, method string, call func() error) error {
+	if !m.alive(method) {
+		return errDied
 	}
-	a, b, err = call()
-	if !m.alive() {
-		var none A
-		var nothing B
-		return none, nothing, errDied
+	if err := m.weather.before(ctx, m.ctx, underLock[method]); err != nil {
+		return err
 	}
-	return a, b, err
-}
-
-func step1[A any](m *mortal, call func() (A, error)) (A, error) {
-	a, _, err := step(m, func() (A, struct{}, error) {
-		a, err := call()
-		return a, struct{}{}, err
-	})
-	return a, err
-}
-
-func step0(m *mortal, call func() error) error {
-	_, err := step1(m, func() (struct{}, error) { return struct{}{}, call() })
+	err := call()
+	if !m.alive(method) {
+		return errDied
+	}
+	if err == nil && writes(method) && m.weather.loses() {
+		return b3scale.Errorf(b3scale.Unavailable, "the answer of the store was lost")
+	}
 	return err
 }
 
-func (m *mortal) Meeting(ctx context.Context, key b3scale.MeetingKey) (b3scale.Meeting, error) {
-	return step1(m, func() (b3scale.Meeting, error) { return m.Store.Meeting(ctx, key) })
+// insideStore names the call of the store in which this goroutine is, if any:
+// who calls a node from there holds a connection or a transaction.
+func insideStore() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "internal/cluster.tapped.") || strings.Contains(frame.Function, "/internal/sqlstore.") {
+			return frame.Function
+		}
+		if !more {
+			return ""
+		}
+	}
 }
 
-func (m *mortal) ClaimMeeting(ctx context.Context, c b3scale.Claim) (b3scale.Meeting, bool, error) {
-	return step(m, func() (b3scale.Meeting, bool, error) { return m.Store.ClaimMeeting(ctx, c) })
+// reading are the calls that change nothing; an answer of theirs that is lost
+// is only one that did not come.
+var reading = map[string]bool{
+	"Frontends": true, "Backends": true, "LiveMeetings": true, "Meeting": true, "LiveVersions": true, "VersionsSince": true,
+	"ReadMeetings": true, "ConfigVersion": true, "Reports": true, "Orphans": true, "Attendees": true, "Probes": true,
+	"Leases": true, "Now": true,
 }
 
-func (m *mortal) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (b3scale.Meeting, bool, error) {
-	return step(m, func() (b3scale.Meeting, bool, error) { return m.Store.ConfirmMeeting(ctx, key, generation, room) })
+// underLock are those that memory is filled from, one at a time. They fail at
+// once where others wait: a bubble's clock stands still while somebody waits
+// for a mutex.
+var underLock = map[string]bool{
+	"Frontends": true, "Backends": true, "LiveVersions": true, "VersionsSince": true, "ReadMeetings": true,
+	"ConfigVersion": true, "Reports": true,
 }
 
-func (m *mortal) EndMeeting(ctx context.Context, seen b3scale.Meeting) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.EndMeeting(ctx, seen) })
+func writes(method string) bool { return !reading[method] }
+
+// weather is how an instance fares with its store, and whether it runs at all.
+// It outlives the instance.
+type weather struct {
+	mu      sync.Mutex
+	store   storeMode
+	still   bool
+	changed chan struct{} // closed at the next change
+	bad     time.Time     // when it last was anything but fair
+	lose    func() bool
+	lost    int
 }
 
-func (m *mortal) RequestEnd(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string) (b3scale.Meeting, bool, error) {
-	return step(m, func() (b3scale.Meeting, bool, error) { return m.Store.RequestEnd(ctx, key, generation, internalID) })
+// storeMode is how the store behaves.
+type storeMode int
+
+const (
+	storeFair    storeMode = iota
+	storeRefuses           // at once
+	storeHangs             // until the caller or the driver gives up
+	storeForgets           // some answers are lost after the commit
+)
+
+const storePatience = 5 * time.Second // of the driver
+
+func newWeather(lose func() bool) *weather { return &weather{changed: make(chan struct{}), lose: lose} }
+
+func (w *weather) set(change func(w *weather)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.store != storeFair || w.still {
+		w.bad = time.Now()
+	}
+	change(w)
+	if w.store != storeFair || w.still {
+		w.bad = time.Now()
+	}
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
-func (m *mortal) AdoptMeeting(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, size int) (b3scale.Meeting, bool, error) {
-	return step(m, func() (b3scale.Meeting, bool, error) { return m.Store.AdoptMeeting(ctx, key, backendID, room, size) })
+func (w *weather) setStore(mode storeMode) { w.set(func(w *weather) { w.store = mode }) }
+func (w *weather) setStill(still bool)     { w.set(func(w *weather) { w.still = still }) }
+
+func (w *weather) get() (mode storeMode, still bool, changed <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.store, w.still, w.changed
 }
 
-func (m *mortal) ActivateMeeting(ctx context.Context, seen b3scale.Meeting, backendID string, room b3scale.Incarnation) (b3scale.Meeting, bool, error) {
-	return step(m, func() (b3scale.Meeting, bool, error) { return m.Store.ActivateMeeting(ctx, seen, backendID, room) })
+// fairSince reports whether nothing has been wrong from then on.
+func (w *weather) fairSince(t time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.store == storeFair && !w.still && w.bad.Before(t)
 }
 
-func (m *mortal) BookOrphan(ctx context.Context, key b3scale.MeetingKey, backendID, internalID string) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.BookOrphan(ctx, key, backendID, internalID) })
+// stand waits while the instance stands still, unless it dies.
+func (w *weather) stand(life context.Context) {
+	for {
+		_, still, changed := w.get()
+		if !still {
+			return
+		}
+		select {
+		case <-changed:
+		case <-life.Done():
+			return
+		}
+	}
 }
 
-func (m *mortal) LeaseOrphan(ctx context.Context, key b3scale.MeetingKey, backendID string, d time.Duration) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.LeaseOrphan(ctx, key, backendID, d) })
+// before is the way to the store.
+func (w *weather) before(ctx, life context.Context, atOnce bool) error {
+	patience := time.NewTimer(storePatience)
+	defer patience.Stop()
+	for {
+		mode, still, changed := w.get()
+		switch {
+		case mode == storeRefuses, atOnce && (still || mode == storeHangs):
+			return b3scale.Errorf(b3scale.Unavailable, "the store refuses")
+		case mode != storeHangs:
+			return nil
+		}
+		select {
+		case <-changed:
+			continue
+		case <-life.Done():
+			return errDied
+		case <-ctx.Done():
+		case <-patience.C:
+		}
+		return b3scale.Errorf(b3scale.Unavailable, "the store did not answer in time")
+	}
 }
 
-func (m *mortal) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, elsewhere *b3scale.Alive) (b3scale.Settlement, b3scale.Meeting, error) {
-	return step(m, func() (b3scale.Settlement, b3scale.Meeting, error) {
-		return m.Store.SettleOrphan(ctx, key, backendID, room, elsewhere)
-	})
+// loses reports whether the answer to a write is lost.
+func (w *weather) loses() bool {
+	if mode, _, _ := w.get(); mode != storeForgets || !w.lose() {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost++
+	return true
 }
 
-func (m *mortal) DeleteOrphans(ctx context.Context, backendID string, keys []b3scale.MeetingKey, before b3scale.Micros) error {
-	return step0(m, func() error { return m.Store.DeleteOrphans(ctx, backendID, keys, before) })
-}
-
-func (m *mortal) MarkListed(ctx context.Context, backendID string, t0 b3scale.Micros) error {
-	return step0(m, func() error { return m.Store.MarkListed(ctx, backendID, t0) })
-}
-
-func (m *mortal) SaveSightings(ctx context.Context, backendID string, seen []b3scale.Sighting) error {
-	return step0(m, func() error { return m.Store.SaveSightings(ctx, backendID, seen) })
-}
-
-func (m *mortal) SaveProbes(ctx context.Context, instance string, reached []string) error {
-	return step0(m, func() error { return m.Store.SaveProbes(ctx, instance, reached) })
-}
-
-func (m *mortal) PassVerdict(ctx context.Context, backendID string, silent time.Duration) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.PassVerdict(ctx, backendID, silent) })
-}
-
-func (m *mortal) DeclareLost(ctx context.Context, backendID string) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.DeclareLost(ctx, backendID) })
-}
-
-func (m *mortal) ClearLost(ctx context.Context, backendID string) (bool, error) {
-	return step1(m, func() (bool, error) { return m.Store.ClearLost(ctx, backendID) })
+// hasLost reports whether any answer was ever lost.
+func (w *weather) hasLost() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost > 0
 }

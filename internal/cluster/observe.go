@@ -42,21 +42,30 @@ func sameAttendees(a, b [][]byte) bool {
 // into memory: the difference between the two is what is stored next time.
 func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observation) error {
 	var changed []b3scale.Sighting
-	infos := make([][]byte, len(rooms)) // nil: unchanged
+	position := make([]int, len(rooms)) // in changed, from 1 on; 0: unchanged
 	for i, o := range rooms {
 		if s, news := o.sighting(backendID); news {
 			changed = append(changed, s)
-			infos[i] = s.Info
+			position[i] = len(changed)
 		}
 	}
+	var versions []int64
 	if len(changed) > 0 {
-		if err := c.store.SaveSightings(ctx, backendID, changed); err != nil {
+		var err error
+		if versions, err = c.store.SaveSightings(ctx, backendID, changed); err != nil {
 			return err
 		}
 	}
 	now := time.Now()
 	for i, o := range rooms {
-		c.table.Observe(o.known.Key, o.seen.InternalID, o.seen.Facts, infos[i], now)
+		var info []byte
+		var asOf int64
+		if n := position[i]; n > 0 {
+			if info, asOf = changed[n-1].Info, versions[n-1]; asOf == 0 {
+				continue // another room is there by now, or the meeting has moved
+			}
+		}
+		c.table.Observe(o.known.Key, o.seen.InternalID, o.seen.Facts, info, asOf, now)
 	}
 	return nil
 }

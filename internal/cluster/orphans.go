@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"maps"
-	"sync"
 	"time"
 
 	"b3scale"
@@ -27,14 +25,14 @@ func (l *listing) sweepOrphans(ctx context.Context) error {
 	for _, o := range orphans {
 		if l.rooms[o.Key] != nil {
 			l.sweep(ctx, o.Key, l.backend.ID)
-		} else if !l.blunt.lately(o.Key, l.backend.ID) {
+		} else {
 			gone = append(gone, o.Key)
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	return l.store.DeleteOrphans(ctx, l.backend.ID, gone, l.t0)
+	return l.store.DeleteOrphans(ctx, l.backend.ID, gone, l.t0, keepOrphan)
 }
 
 // sweep settles one orphan: the room is ended, taken back, or left for later.
@@ -103,34 +101,4 @@ func (c *Cluster) aliveElsewhere(ctx context.Context, key b3scale.MeetingKey, ba
 		return nil, c.end(ctx, row)
 	}
 	return &b3scale.Alive{Generation: row.Generation, InternalID: row.InternalID}, nil
-}
-
-// bluntEnds remembers ends by external id, which nodes before 2.5 need.
-type bluntEnds struct {
-	mu sync.Mutex
-	at map[place]time.Time
-}
-
-// place is where a meeting may have a room.
-type place struct {
-	key       b3scale.MeetingKey
-	backendID string
-}
-
-func (e *bluntEnds) note(key b3scale.MeetingKey, backendID string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.at == nil {
-		e.at = map[place]time.Time{}
-	}
-	now := time.Now()
-	maps.DeleteFunc(e.at, func(_ place, at time.Time) bool { return now.Sub(at) >= keepOrphan })
-	e.at[place{key, backendID}] = now
-}
-
-func (e *bluntEnds) lately(key b3scale.MeetingKey, backendID string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at, ok := e.at[place{key, backendID}]
-	return ok && time.Since(at) < keepOrphan
 }

@@ -16,15 +16,15 @@ import (
 // place returns the row that counts: where the meeting lives, or where this
 // request has just claimed a place for it.
 func (a *creation) place(ctx context.Context) (b3scale.Meeting, error) {
-	row, found := a.row(ctx, a.key)
-	if !found {
-		adopted, err := a.adoptUnlisted(ctx)
-		if err != nil {
-			return row, err
+	row, found, err := a.row(ctx, a.key)
+	if err == nil && !found {
+		var adopted bool
+		if adopted, err = a.adoptUnlisted(ctx); adopted && err == nil {
+			row, found, err = a.row(ctx, a.key)
 		}
-		if adopted {
-			row, found = a.row(ctx, a.key)
-		}
+	}
+	if err != nil {
+		return row, err
 	}
 	if found {
 		lives, err := a.lives(ctx, row)

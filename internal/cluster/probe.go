@@ -80,7 +80,16 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 	}
 }
 
-// nudge asks for a list of the backend now.
+// listSoon asks for a list of the backend now, whoever lists it.
+func (c *Cluster) listSoon(backendID string) {
+	if c.lists(backendID) {
+		c.nudge(backendID)
+	} else {
+		c.opts.Changes.Hint(b3scale.Hint{Kind: b3scale.HintList, BackendID: backendID})
+	}
+}
+
+// nudge asks our own list loop for a list of the backend now.
 func (c *Cluster) nudge(backendID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,6 +207,7 @@ func (c *Cluster) saveProbes(ctx context.Context) error {
 			}
 		}
 		err := c.store.SaveProbes(ctx, c.opts.Instance, reached) // also for none: it shows that the store takes writes
+		c.silent.heard(err)
 		if err == nil {
 			c.storedAt.Store(time.Now().UnixMicro())
 		} else if ctx.Err() == nil {

@@ -36,11 +36,42 @@ func (c *Cluster) Meetings(frontendID string) []*routing.View {
 func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.Call) (*bbb.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()
-	r, b, err := c.home(ctx, key)
+	r := c.table.Meeting(key)
+	if r == nil || r.State != b3scale.MeetingActive {
+		var err error
+		if r, err = c.settled(ctx, key); err != nil {
+			return nil, notInMemory(err)
+		}
+	}
+	answer, err := c.forward(ctx, r, call)
+	if err != nil || answer.Succeeded() || answer.MessageKey() != bbb.ErrNotFound.Key {
+		return answer, err
+	}
+	// Memory may be a moment behind the other instances.
+	now, err := c.current(ctx, key)
+	if err == nil && now != nil && now.State == b3scale.MeetingActive && now.BackendID != r.BackendID {
+		return c.forward(ctx, now, call)
+	}
+	c.lookSoon(key, goneLooks)
+	return answer, nil
+}
+
+// notInMemory makes a meeting that neither memory knows nor the store can be
+// asked about one that does not exist: questions are answered from memory.
+func notInMemory(err error) error {
+	if b3scale.CodeOf(err) == b3scale.Unavailable {
+		return errNoMeeting
+	}
+	return err
+}
+
+func (c *Cluster) forward(ctx context.Context, r *routing.Room, call bbb.Call) (*bbb.Answer, error) {
+	b, err := c.backendOf(r)
 	if err != nil {
 		return nil, err
 	}
 	if r.NodeID != "" {
+		call.Params = call.Params.Clone()
 		call.Params.Set("meetingID", r.NodeID)
 	}
 	limit := c.opts.CallTimeout
@@ -49,36 +80,31 @@ func (c *Cluster) Forward(ctx context.Context, key b3scale.MeetingKey, call bbb.
 	}
 	answer, err := c.call(ctx, b, limit, call)
 	if err != nil {
-		c.log.WarnContext(ctx, "call not answered", "call", call.Name, "meeting", key, "backend", b.ID, "error", err)
+		c.log.WarnContext(ctx, "call not answered", "call", call.Name, "meeting", r.Key, "backend", b.ID, "error", err)
 		return nil, unreachable(err)
-	}
-	if !answer.Succeeded() && answer.MessageKey() == bbb.ErrNotFound.Key {
-		c.lookSoon(key, goneLooks)
 	}
 	return answer, nil
 }
 
-// home finds a meeting and the backend to call about it.
+// home finds a meeting, by its row, and the backend to call about it.
 func (c *Cluster) home(ctx context.Context, key b3scale.MeetingKey) (*routing.Room, *routing.Backend, error) {
 	r, err := c.settled(ctx, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	b := c.table.Backend(r.BackendID)
-	if b == nil || b.Lost {
-		return nil, nil, unreachable(nil)
-	}
-	return r, b, nil
+	b, err := c.backendOf(r)
+	return r, b, err
 }
 
-// row is the meeting's row as memory has it. With one instance memory is
-// complete; breakout rooms have none.
-func (c *Cluster) row(_ context.Context, key b3scale.MeetingKey) (b3scale.Meeting, bool) {
-	r := c.table.Meeting(key)
-	if r == nil || r.Breakout {
-		return b3scale.Meeting{}, false
+func (c *Cluster) backendOf(r *routing.Room) (*routing.Backend, error) {
+	b := c.table.Backend(r.BackendID)
+	if b == nil {
+		c.reloadSoon() // another instance may have added it a moment ago
 	}
-	return r.Meeting, true
+	if b == nil || b.Lost {
+		return nil, unreachable(nil)
+	}
+	return b, nil
 }
 
 // Probed reports whether every backend has been probed since the start.

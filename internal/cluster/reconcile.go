@@ -14,7 +14,14 @@ import (
 type sightings struct {
 	absent  map[incarnationKey]b3scale.Micros // begin of the first list without it
 	present map[incarnationKey]b3scale.Micros // begin of the first list with it, its row ended
-	marks   map[b3scale.MeetingKey]uint64     // of the XML that was taken in
+	marks   map[b3scale.MeetingKey]mark       // of what was taken in
+	report  []byte                            // as it was last told to the others
+}
+
+// mark tells whether a room, or what is stored of it, has changed.
+type mark struct {
+	xml           uint64
+	version, asOf int64
 }
 
 type incarnationKey struct {
@@ -26,7 +33,9 @@ func (c *Cluster) listLoop(ctx context.Context, id string, w *watcher) {
 	seen := &sightings{}
 	for ctx.Err() == nil {
 		next := jitter(c.opts.ListInterval)
-		if b := c.table.Backend(id); b != nil && (b.Reachable() || !b.WasProbed()) {
+		if !c.lists(id) {
+			seen = &sightings{} // another instance lists meanwhile: the next two are ours again
+		} else if b := c.table.Backend(id); b != nil && (b.Reachable() || !b.WasProbed()) {
 			if err := c.reconcile(ctx, b, seen); err != nil && ctx.Err() == nil {
 				c.log.WarnContext(ctx, "backend not listed", "backend", id, "error", err)
 			}
@@ -55,7 +64,7 @@ func (c *Cluster) reconcile(ctx context.Context, b *routing.Backend, seen *sight
 		return &bbb.CallError{Call: "getMeetings", Outcome: bbb.Malformed, Err: errFailed}
 	}
 	l := &listing{Cluster: c, backend: b, t0: t0, asked: asked, before: seen, now: sightings{
-		absent: map[incarnationKey]b3scale.Micros{}, present: map[incarnationKey]b3scale.Micros{}, marks: map[b3scale.MeetingKey]uint64{},
+		absent: map[incarnationKey]b3scale.Micros{}, present: map[incarnationKey]b3scale.Micros{}, marks: map[b3scale.MeetingKey]mark{},
 	}}
 	l.read(answer)
 	if err := l.apply(ctx); err != nil {
@@ -80,6 +89,7 @@ type listing struct {
 	breakouts []*sight
 	foreign   int // people in rooms that are not ours
 	inPlace   []observation
+	report    nodeReport
 }
 
 func (l *listing) read(answer *bbb.Answer) {
@@ -116,6 +126,9 @@ func (l *listing) apply(ctx context.Context) error {
 	if err := l.observe(ctx, l.backend.ID, l.inPlace); err != nil {
 		return err
 	}
+	if err := l.saveReport(ctx); err != nil {
+		return err
+	}
 	if l.backend.ListedAt == 0 {
 		if err := l.store.MarkListed(ctx, l.backend.ID, l.t0); err != nil {
 			return err
@@ -142,6 +155,15 @@ func (l *listing) takeBreakouts() {
 	rooms, foreign := l.breakoutRooms(l.backend, l.breakouts, frontendOf)
 	l.table.SetBreakouts(l.backend.ID, rooms, l.asked, time.Now())
 	l.backend.SetForeign(l.foreign + foreign)
+	l.report = nodeReport{Foreign: l.foreign + foreign, InBreakouts: map[string]int{}}
+	for internalID, p := range parents {
+		if p.InBreakouts > 0 {
+			l.report.InBreakouts[internalID] = p.InBreakouts
+		}
+	}
+	for _, r := range rooms {
+		l.report.Breakouts = append(l.report.Breakouts, reportBreakout(r))
+	}
 }
 
 // room brings one listed room and its row together.
@@ -189,9 +211,9 @@ func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) er
 
 // stays notes what the list says of a room that is where its row says.
 func (l *listing) stays(r *routing.Room, x *sight) {
-	mark := x.mark ^ uint64(x.InBreakouts)
-	l.now.marks[r.Key] = mark
-	if l.before.marks[r.Key] != mark || r.Running != x.Running || r.People != x.People {
+	m := mark{x.mark ^ uint64(x.InBreakouts), r.Version, r.AsOf()}
+	l.now.marks[r.Key] = m
+	if l.before.marks[r.Key] != m || r.Running != x.Running || r.People != x.People {
 		l.inPlace = append(l.inPlace, observation{r, x})
 	}
 }

@@ -67,8 +67,12 @@ func outside(v Variable, field reflect.Value) bool {
 
 // check looks at what a single value's parser cannot see.
 func (l *loader) check(cfg *Config) {
-	if !l.refused[nameDBURL] && !cfg.Store.Kind.served() {
-		l.problem(nameDBURL, "PostgreSQL comes with a later release; accepted now: %s", variable(nameDBURL).Accepts)
+	if cfg.Store.Kind == SQLite {
+		for _, name := range []string{nameListenURL, "B3SCALE_DB_POOL_SIZE"} {
+			if l.isSet(name) {
+				l.warn("%s is set, but the database is SQLite, which does not use it", name)
+			}
+		}
 	}
 	if !isHostPort(cfg.Listen) {
 		l.problem("B3SCALE_LISTEN_HTTP", "accepted: %s", variable("B3SCALE_LISTEN_HTTP").Accepts)

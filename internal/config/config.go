@@ -14,8 +14,10 @@ import (
 // speak for itself, secret that its value is never shown and may come from the
 // file that NAME_FILE names.
 type Config struct {
-	Store       StoreURL `env:"B3SCALE_DB_URL" envDefault:"sqlite:b3scale.db" secret:"true" accepts:"sqlite:PATH" help:"the database; a relative path starts in the working directory"`
-	AutoMigrate bool     `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
+	Store       StoreURL  `env:"B3SCALE_DB_URL" envDefault:"sqlite:b3scale.db" secret:"true" accepts:"sqlite:PATH, or for PostgreSQL a URL (postgres://USER:PASSWORD@HOST/NAME) or a DSN (host=HOST user=USER dbname=NAME)" help:"the database; a relative path starts in the working directory"`
+	ListenURL   ListenURL `env:"B3SCALE_DB_LISTEN_URL" secret:"true" accepts:"a PostgreSQL URL or DSN, or off" help:"the same PostgreSQL database without a pooler between, where the news of other instances is heard; unset: at B3SCALE_DB_URL; off: changes are only polled and arrive within about a second"`
+	PoolSize    int       `env:"B3SCALE_DB_POOL_SIZE" envDefault:"32" min:"2" max:"1000" help:"the most connections of this instance to PostgreSQL; up to two more send and hear news"`
+	AutoMigrate bool      `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
 
 	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed in the access log (level debug)"`
 	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`

@@ -45,6 +45,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		Store:             StoreURL{Kind: SQLite, Path: "b3scale.db"},
+		PoolSize:          32,
 		AutoMigrate:       true,
 		Listen:            "127.0.0.1:42353",
 		LogLevel:          LogLevel(slog.LevelInfo),
@@ -83,6 +84,13 @@ func TestGoodValues(t *testing.T) {
 	}{
 		{"B3SCALE_DB_URL=sqlite:/var/lib/b3scale/b3scale.db", func(c Config) any { return c.Store.Path }, "/var/lib/b3scale/b3scale.db"},
 		{"B3SCALE_DB_URL= sqlite:with space.db ", func(c Config) any { return c.Store.Path }, "with space.db"},
+		{"B3SCALE_DB_URL=postgres://b3scale@db/b3scale", func(c Config) any { return c.Store }, StoreURL{Kind: PostgreSQL, Source: "postgres://b3scale@db/b3scale"}},
+		{"B3SCALE_DB_URL=host=db user = b3scale", func(c Config) any { return c.Store }, StoreURL{Kind: PostgreSQL, Source: "host=db user = b3scale"}},
+		{"B3SCALE_DB_LISTEN_URL=postgres://b3scale@db/b3scale", func(c Config) any { return c.ListenURL }, ListenURL{Source: "postgres://b3scale@db/b3scale"}},
+		{"B3SCALE_DB_LISTEN_URL=host=db", func(c Config) any { return c.ListenURL }, ListenURL{Source: "host=db"}},
+		{"B3SCALE_DB_LISTEN_URL=Off", func(c Config) any { return c.ListenURL }, ListenURL{Off: true}},
+		{"B3SCALE_DB_POOL_SIZE=2", func(c Config) any { return c.PoolSize }, 2},
+		{"B3SCALE_DB_POOL_SIZE=1000", func(c Config) any { return c.PoolSize }, 1000},
 		{"B3SCALE_DB_AUTO_MIGRATE=No", func(c Config) any { return c.AutoMigrate }, false},
 		{"B3SCALE_LISTEN_HTTP=:80", func(c Config) any { return c.Listen }, ":80"},
 		{"B3SCALE_LISTEN_HTTP=[::1]:42353", func(c Config) any { return c.Listen }, "[::1]:42353"},
@@ -142,6 +150,11 @@ func TestBadValues(t *testing.T) {
 		{"B3SCALE_DB_URL=sqlite::memory:", `B3SCALE_DB_URL="sqlite::memory:"`},
 		{"B3SCALE_DB_URL=sqlite://b3scale.db", `B3SCALE_DB_URL="•••"`},
 		{"B3SCALE_DB_URL=sqlite:b3scale.db?_key=s3cret", `B3SCALE_DB_URL="sqlite:b3scale.db?•••"`},
+		{"B3SCALE_DB_LISTEN_URL=s3cret", "B3SCALE_DB_LISTEN_URL=\"•••\"" + accepted + "a PostgreSQL URL or DSN, or off"},
+		{"B3SCALE_DB_LISTEN_URL=sqlite:x.db", `B3SCALE_DB_LISTEN_URL="sqlite:x.db"`},
+		{"B3SCALE_DB_POOL_SIZE=1", `B3SCALE_DB_POOL_SIZE="1": accepted: 2 to 1000`},
+		{"B3SCALE_DB_POOL_SIZE=1001", `B3SCALE_DB_POOL_SIZE="1001": accepted: 2 to 1000`},
+		{"B3SCALE_DB_POOL_SIZE=many", `B3SCALE_DB_POOL_SIZE="many"`},
 		{"B3SCALE_DB_AUTO_MIGRATE=maybe", `B3SCALE_DB_AUTO_MIGRATE="maybe": accepted: yes, true, 1 or no, false, 0`},
 		{"B3SCALE_LISTEN_HTTP=42353", `B3SCALE_LISTEN_HTTP="42353": accepted: HOST:PORT`},
 		{"B3SCALE_LISTEN_HTTP=localhost:http", `B3SCALE_LISTEN_HTTP="localhost:http"`},
@@ -208,13 +221,14 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"B3SCALE_OBSERVE=perhaps",
 		"B3SCALE_LISTEN_HTTP=nowhere",
 		"B3SCALE_PROBE_INTERVAL=1m", // what follows for B3SCALE_LOST_AFTER is not worth a line
-		"B3SCALE_DB_URL=postgres://b3scale:s3cret@db/b3scale",
+		"B3SCALE_DB_URL=mysql://b3scale:s3cret@db/b3scale",
+		"B3SCALE_DB_LISTEN_URL=mysql://b3scale:s3cret@db/b3scale",
 	}, files(nil))
 	got := lines(t, err)
-	if len(got) != 5 {
-		t.Errorf("got %d lines, want 5:\n%v", len(got), err)
+	if len(got) != 6 {
+		t.Errorf("got %d lines, want 6:\n%v", len(got), err)
 	}
-	for _, name := range []string{"MEETING_SIZE", "OBSERVE", "LISTEN_HTTP", "PROBE_INTERVAL", "DB_URL"} {
+	for _, name := range []string{"MEETING_SIZE", "OBSERVE", "LISTEN_HTTP", "PROBE_INTERVAL", "DB_URL", "DB_LISTEN_URL"} {
 		if !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "B3SCALE_"+name+"=") }) {
 			t.Errorf("no line for %s:\n%v", name, err)
 		}
@@ -247,6 +261,9 @@ func TestWarnings(t *testing.T) {
 		{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH=/u", "B3SCALE_RECORDINGS_UNPUBLISHED_PATH is set, but"},
 		{"B3SCALE_CMD_WORKER_POOL_SIZE=0", "B3SCALE_CMD_WORKER_POOL_SIZE is set, but"},
 		{"B3SCALE_RECORDINGS_PUBLISHED_PATH=", ""},
+		{"B3SCALE_DB_LISTEN_URL=postgres://b3scale:s3cret@db/b3scale", "B3SCALE_DB_LISTEN_URL is set, but the database is SQLite"},
+		{"B3SCALE_DB_LISTEN_URL=off", "B3SCALE_DB_LISTEN_URL is set, but the database is SQLite"},
+		{"B3SCALE_DB_POOL_SIZE=8", "B3SCALE_DB_POOL_SIZE is set, but the database is SQLite"},
 		{"B3SCALE_LISTN_HTTP=:80", "did you mean B3SCALE_LISTEN_HTTP?"},
 		{"B3SCALE_LISTEN=:80", "did you mean B3SCALE_LISTEN_HTTP?"},
 		{"B3SCALE_IDLE_TIMEOUT=3", "did you mean B3SCALE_HTTP_IDLE_TIMEOUT?"},

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	prefix     = "B3SCALE_"
-	nameDBURL  = "B3SCALE_DB_URL"
-	fileSuffix = "_FILE"
+	prefix        = "B3SCALE_"
+	nameDBURL     = "B3SCALE_DB_URL"
+	nameListenURL = "B3SCALE_DB_LISTEN_URL"
+	fileSuffix    = "_FILE"
 )
 
 // loader collects values, warnings and problems while a Config is made.

@@ -54,11 +54,11 @@ func (l *loader) origin(name string) string {
 // shown gives a value as it may be printed.
 func (l *loader) shown(name, text string) string {
 	switch {
-	case name == nameDBURL:
+	case name == nameDBURL, name == nameListenURL:
 		text = RedactStoreURL(text)
 	case isSecret(name):
 		return masked
-	case isSecretFile(name) && (name != nameDBURL+fileSuffix || strings.ContainsAny(text, ":=@")):
+	case isSecretFile(name) && (name != nameDBURL+fileSuffix && name != nameListenURL+fileSuffix || strings.ContainsAny(text, ":=@")):
 		return masked // it may be the secret itself, where the name of its file belongs
 	}
 	if runes := []rune(text); len(runes) > shownLength {

@@ -100,6 +100,7 @@ func TestSecretFiles(t *testing.T) {
 	machine := files(map[string]string{
 		"db":     " sqlite:from-file.db\n",
 		"empty":  " \n",
+		"mysql":  "mysql://b3scale:s3cret@db/b3scale\n",
 		"remote": "postgres://b3scale:s3cret@db/b3scale\n",
 	})
 	for _, c := range []struct {
@@ -109,13 +110,20 @@ func TestSecretFiles(t *testing.T) {
 		{[]string{"B3SCALE_DB_URL_FILE=/db"}, "sqlite:from-file.db"},
 		{[]string{"B3SCALE_DB_URL_FILE=/missing"}, `B3SCALE_DB_URL_FILE="/missing": file does not exist; accepted: a readable file that holds B3SCALE_DB_URL`},
 		{[]string{"B3SCALE_DB_URL_FILE=/empty"}, `B3SCALE_DB_URL_FILE="/empty": the file is empty; accepted`},
-		{[]string{"B3SCALE_DB_URL_FILE=/remote"}, `B3SCALE_DB_URL="postgres://b3scale:•••@db/b3scale" (from /remote): PostgreSQL comes with a later release; accepted now: sqlite:PATH`},
+		{[]string{"B3SCALE_DB_URL_FILE=/remote"}, "postgres://b3scale:•••@db/b3scale"},
+		{[]string{"B3SCALE_DB_URL_FILE=/mysql"}, `B3SCALE_DB_URL="•••" (from /mysql): accepted: sqlite:PATH`},
 		{[]string{"B3SCALE_DB_URL_FILE=postgres://b3scale:s3cret@db/b3scale"}, "B3SCALE_DB_URL_FILE=•••: "},
 		{[]string{"B3SCALE_DB_URL_FILE=/db", "B3SCALE_DB_URL=sqlite:x.db"}, `B3SCALE_DB_URL_FILE="/db": B3SCALE_DB_URL is set too; accepted: one of the two`},
 		{[]string{"B3SCALE_API_JWT_SECRET_FILE=s3cret", "B3SCALE_API_JWT_SECRET=s3cret"}, "B3SCALE_API_JWT_SECRET_FILE=•••: B3SCALE_API_JWT_SECRET is set too; accepted: one of the two"},
+		{[]string{"B3SCALE_DB_URL_FILE=/remote", "B3SCALE_DB_LISTEN_URL_FILE=/remote"}, "postgres://b3scale:•••@db/b3scale, listening at postgres://b3scale:•••@db/b3scale"},
+		{[]string{"B3SCALE_DB_URL_FILE=/remote", "B3SCALE_DB_LISTEN_URL_FILE=/missing"}, `B3SCALE_DB_LISTEN_URL_FILE="/missing": file does not exist; accepted: a readable file that holds B3SCALE_DB_LISTEN_URL`},
+		{[]string{"B3SCALE_DB_LISTEN_URL_FILE=postgres://b3scale:s3cret@db/b3scale"}, "B3SCALE_DB_LISTEN_URL_FILE=•••: "},
 	} {
 		cfg, warnings, err := Load(c.environ, machine)
 		got := cfg.Store.String()
+		if cfg.ListenURL.Source != "" {
+			got += ", listening at " + cfg.ListenURL.String()
+		}
 		if err != nil {
 			got = err.Error()
 		}

@@ -18,10 +18,6 @@ const (
 	PostgreSQL StoreKind = "postgres"
 )
 
-// served reports whether this version has a store of that kind. PostgreSQL is
-// understood below already: to serve it, name it here and in the accepts tag.
-func (k StoreKind) served() bool { return k == SQLite }
-
 // StoreURL says where the durable truth is.
 type StoreURL struct {
 	Kind   StoreKind
@@ -40,6 +36,36 @@ func (u StoreURL) String() string {
 // LogValue is for slog, which would otherwise print the fields.
 func (u StoreURL) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
+// ListenURL says where the changes that other instances make are heard.
+type ListenURL struct {
+	Off    bool           // nowhere: they are polled
+	Source b3scale.Secret // a PostgreSQL URL or DSN; empty: where the store is
+}
+
+// String is for people and never shows a password.
+func (u ListenURL) String() string {
+	switch {
+	case u.Off:
+		return "off"
+	case u.Source == "":
+		return ""
+	}
+	return redactPostgres(u.Source.Reveal())
+}
+
+// LogValue is for slog.
+func (u ListenURL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+func parseListenURL(text string) (ListenURL, error) {
+	if strings.EqualFold(text, "off") {
+		return ListenURL{Off: true}, nil
+	}
+	if !isPostgres(text) {
+		return ListenURL{}, errValue
+	}
+	return ListenURL{Source: b3scale.Secret(text)}, nil
+}
+
 func parseStoreURL(text string) (StoreURL, error) {
 	if path, found := strings.CutPrefix(text, "sqlite:"); found {
 		if !usablePath(path) {
@@ -47,7 +73,7 @@ func parseStoreURL(text string) (StoreURL, error) {
 		}
 		return StoreURL{Kind: SQLite, Path: path}, nil
 	}
-	if isPostgresURL(text) || dsnStart.MatchString(text) {
+	if isPostgres(text) {
 		return StoreURL{Kind: PostgreSQL, Source: b3scale.Secret(text)}, nil
 	}
 	return StoreURL{}, errValue
@@ -62,8 +88,9 @@ func usablePath(path string) bool {
 		!strings.ContainsAny(path, "?#%") && !strings.ContainsFunc(path, func(r rune) bool { return r < ' ' })
 }
 
-// RedactStoreURL gives a value of B3SCALE_DB_URL as it may be shown: what is
-// surely no secret of a database, and nothing of anything else.
+// RedactStoreURL gives a value of B3SCALE_DB_URL or B3SCALE_DB_LISTEN_URL as it
+// may be shown: what is surely no secret of a database, and nothing of anything
+// else.
 func RedactStoreURL(text string) string {
 	switch {
 	case strings.HasPrefix(text, "sqlite:") && !strings.HasPrefix(text, "sqlite://"):
@@ -72,11 +99,13 @@ func RedactStoreURL(text string) string {
 			before += "?" + masked
 		}
 		return before
-	case isPostgresURL(text) || dsnStart.MatchString(text):
+	case isPostgres(text):
 		return redactPostgres(text)
 	}
 	return masked
 }
+
+func isPostgres(text string) bool { return isPostgresURL(text) || dsnStart.MatchString(text) }
 
 func isPostgresURL(text string) bool {
 	scheme, _, found := strings.Cut(text, "://")

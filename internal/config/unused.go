@@ -21,8 +21,6 @@ var later = []unusedVariable{
 	{"B3SCALE_API_URL", "does not use it yet: it rewrites no callbacks and protects no recordings", false},
 	{"B3SCALE_CALLBACK_ALLOW", "does not use it yet: it sends no callbacks", false},
 	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
-	{"B3SCALE_DB_LISTEN_URL", "does not use it yet: it has no PostgreSQL store", true},
-	{"B3SCALE_DB_POOL_SIZE", "does not use it yet: it has no PostgreSQL store", false},
 	{"B3SCALE_METRICS_LISTEN", "does not use it yet: it has no listener for metrics", false},
 	{"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY", "does not use it yet: it keeps no recordings", false},
 	{"B3SCALE_RECORDINGS_INBOX_PATH", "does not use it yet: it keeps no recordings", false},

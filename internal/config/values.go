@@ -51,6 +51,7 @@ var errValue = errors.New("")
 func parsers() map[reflect.Type]env.ParserFunc {
 	m := make(map[reflect.Type]env.ParserFunc)
 	register(m, parseStoreURL)
+	register(m, parseListenURL)
 	register(m, parseBool)
 	register(m, parseInt)
 	register(m, parseDuration)

@@ -30,7 +30,7 @@ func TestListsNeverMissALiveMeeting(t *testing.T) {
 			id := fmt.Sprint(n % meetings)
 			switch n % 3 {
 			case 0:
-				table.Observe(key(id), "x", routing.Facts{People: n % 5}, nil, start)
+				table.Observe(key(id), "x", routing.Facts{People: n % 5}, nil, 0, start)
 			case 1:
 				table.Apply(row(id, version(int64(n)+2)), start)
 			default:
@@ -74,7 +74,7 @@ func TestHammer(t *testing.T) {
 				case 4:
 					table.End(row(id, version(random.Int64N(2000)), generation(random.Int64N(9))), now)
 				case 5:
-					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50)}, nil, now)
+					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50)}, nil, 0, now)
 				case 6:
 					table.SetBreakouts(backend, []*routing.Room{breakout("of "+id, backend, n%7)}, now.Add(1), now)
 				case 7:

@@ -85,13 +85,13 @@ func TestLoadFades(t *testing.T) {
 		table := routing.NewTable(c.load)
 		table.SetConfig(nil, []b3scale.Backend{{ID: "a", LoadFactor: 1}})
 		table.Apply(row("m", sized(c.size)), start)
-		table.Observe(key("m"), "x", routing.Facts{People: c.people}, nil, start)
+		table.Observe(key("m"), "x", routing.Facts{People: c.people}, nil, 0, start)
 		table.Age(start.Add(c.age))
 		if got := table.Backend("a").Score(); math.Abs(got-c.want) > 0.01 {
 			t.Errorf("%s: after ageing the score is %v, want %v", c.name, got, c.want)
 		}
 		// The same when the room is seen at that age.
-		table.Observe(key("m"), "x", routing.Facts{People: c.people}, nil, start.Add(c.age))
+		table.Observe(key("m"), "x", routing.Facts{People: c.people}, nil, 0, start.Add(c.age))
 		if got := table.Backend("a").Score(); math.Abs(got-c.want) > 0.01 {
 			t.Errorf("%s: seen at that age the score is %v, want %v", c.name, got, c.want)
 		}
@@ -121,7 +121,7 @@ func TestScore(t *testing.T) {
 		for i, r := range c.rooms {
 			id := fmt.Sprint(i)
 			table.Apply(row(id, sized(r[0])), start)
-			table.Observe(key(id), "x", routing.Facts{People: r[1]}, nil, start)
+			table.Observe(key(id), "x", routing.Facts{People: r[1]}, nil, 0, start)
 		}
 		table.Backend("a").SetForeign(c.foreign)
 		if got := table.Backend("a").Score(); math.Abs(got-c.want) > 0.001 {
@@ -136,14 +136,14 @@ func TestBreakoutsCountOnce(t *testing.T) {
 	table := newTable("a")
 	late := start.Add(time.Hour) // when nobody is expected any more
 	table.Apply(row("parent"), late)
-	table.Observe(key("parent"), "x", routing.Facts{People: 30, InBreakouts: 24}, nil, late)
+	table.Observe(key("parent"), "x", routing.Facts{People: 30, InBreakouts: 24}, nil, 0, late)
 	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 12), breakout("2", "a", 12)}, late.Add(time.Microsecond), late)
 	if got := table.Backend("a").Score(); got != 30 {
 		t.Errorf("got %v, want 30", got)
 	}
 	// A breakout room expects nobody, and a parent never counts less than 0.
 	table.SetBreakouts("a", []*routing.Room{breakout("1", "a", 0)}, late.Add(time.Microsecond), late)
-	table.Observe(key("parent"), "x", routing.Facts{People: 3, InBreakouts: 24}, nil, late)
+	table.Observe(key("parent"), "x", routing.Facts{People: 3, InBreakouts: 24}, nil, 0, late)
 	if got := table.Backend("a").Score(); got != 0 {
 		t.Errorf("got %v, want 0", got)
 	}

@@ -23,7 +23,11 @@ type Room struct {
 	View atomic.Pointer[View]
 
 	weight int64 // what is counted on its backend now
+	asOf   int64 // Facts are those of this version of the row, or newer
 }
+
+// AsOf is the version of the row with which Facts were stored last.
+func (r *Room) AsOf() int64 { return r.asOf }
 
 // Facts are what a node last said of a room.
 type Facts struct {

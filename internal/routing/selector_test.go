@@ -62,7 +62,7 @@ func TestSelectRulesOut(t *testing.T) {
 		table.Backend("a").Probed(true, start.Add(c.probed))
 		if c.meeting >= 0 {
 			table.Apply(row("m"), start)
-			table.Observe(key("m"), "x", routing.Facts{People: c.meeting}, nil, start)
+			table.Observe(key("m"), "x", routing.Facts{People: c.meeting}, nil, 0, start)
 		}
 		choice, err := table.Select(c.want, start)
 		switch {

@@ -174,7 +174,7 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 	}
 	r := &Room{Meeting: m}
 	if old != nil && old.InternalID == m.InternalID && m.InternalID != "" {
-		r.Facts = old.Facts
+		r.Facts, r.asOf = old.Facts, old.asOf
 		if r.Info == nil {
 			r.Info = old.Info
 		}
@@ -183,6 +183,34 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 		r = ended(m, m.Version, now)
 	}
 	t.put(s, old, r, now)
+}
+
+// Stale reports whether the row has a version that is not known here, be it of
+// the row itself or of what is stored with it.
+func (t *Table) Stale(key b3scale.MeetingKey, version int64) bool {
+	s := t.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.rooms[key]
+	return r == nil || r.Breakout || r.Version < version || r.State == b3scale.MeetingActive && r.asOf < version
+}
+
+// Each calls yield for every live meeting; breakout rooms are left out.
+func (t *Table) Each(yield func(*Room)) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		rooms := make([]*Room, 0, len(s.rooms))
+		for _, r := range s.rooms {
+			if r.Live() && !r.Breakout {
+				rooms = append(rooms, r)
+			}
+		}
+		s.mu.RUnlock()
+		for _, r := range rooms {
+			yield(r)
+		}
+	}
 }
 
 // outdates reports whether m was read before what is known. An ended
@@ -217,16 +245,18 @@ func (t *Table) End(seen b3scale.Meeting, now time.Time) {
 }
 
 // Observe takes in what a node said of a room. It is dropped when another room
-// is there by now. info replaces the stored XML unless it is nil.
-func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, info []byte, now time.Time) {
+// is there by now, or when newer facts are. asOf is the version of the row with
+// which they are stored; 0: they are what is stored already. info replaces the
+// stored XML unless it is nil.
+func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, info []byte, asOf int64, now time.Time) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.rooms[key]
-	if old == nil || !old.Live() || old.InternalID != internalID {
+	if old == nil || !old.Live() || old.InternalID != internalID || asOf != 0 && asOf < old.asOf {
 		return
 	}
-	r := &Room{Meeting: old.Meeting, Facts: facts, Breakout: old.Breakout, NodeID: old.NodeID}
+	r := &Room{Meeting: old.Meeting, Facts: facts, Breakout: old.Breakout, NodeID: old.NodeID, asOf: max(asOf, old.asOf)}
 	if info != nil {
 		r.Info = info
 	}

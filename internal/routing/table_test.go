@@ -127,7 +127,7 @@ func TestApplyKeepsWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	table := newTable("a", "b")
 	table.Apply(row("m"), start)
-	table.Observe(key("m"), "x", routing.Facts{Running: true, People: 3}, []byte("<a/>"), start)
+	table.Observe(key("m"), "x", routing.Facts{Running: true, People: 3}, []byte("<a/>"), 0, start)
 	table.Apply(row("m", version(2)), start)
 	if r := table.Meeting(key("m")); r.People != 3 || !r.Running || string(r.Info) != "<a/>" {
 		t.Errorf("after another version of its row: %+v", r.Facts)
@@ -235,7 +235,7 @@ func TestObserveIsFenced(t *testing.T) {
 		if c.row != nil {
 			table.Apply(*c.row, start)
 		}
-		table.Observe(key("m"), c.room, seen, []byte("<info/>"), start)
+		table.Observe(key("m"), c.room, seen, []byte("<info/>"), 0, start)
 		people := 0
 		if r := table.Meeting(key("m")); r != nil {
 			people = r.People
@@ -247,8 +247,8 @@ func TestObserveIsFenced(t *testing.T) {
 	}
 	table := newTable("a")
 	table.Apply(row("m"), start)
-	table.Observe(key("m"), "x", seen, []byte("<info/>"), start)
-	table.Observe(key("m"), "x", routing.Facts{}, nil, start)
+	table.Observe(key("m"), "x", seen, []byte("<info/>"), 0, start)
+	table.Observe(key("m"), "x", routing.Facts{}, nil, 0, start)
 	if r := table.Meeting(key("m")); string(r.Info) != "<info/>" || r.People != 0 {
 		t.Errorf("without XML: got %q, %+v", r.Info, r.Facts)
 	}
@@ -260,7 +260,7 @@ func TestRoomsAreNeverChanged(t *testing.T) {
 	table := newTable("a")
 	table.Apply(row("m"), start)
 	before := table.Meeting(key("m"))
-	table.Observe(key("m"), "x", routing.Facts{People: 7}, []byte("<info/>"), start)
+	table.Observe(key("m"), "x", routing.Facts{People: 7}, []byte("<info/>"), 0, start)
 	table.Apply(row("m", version(2), room("y")), start)
 	table.End(row("m", version(2), room("y")), start)
 	if before.People != 0 || before.InternalID != "x" || before.Info != nil || !before.Live() {
@@ -288,8 +288,8 @@ func TestChanged(t *testing.T) {
 		{"a new meeting", func() { table.Apply(row("m", creating), start) }, true},
 		{"its room", func() { table.Apply(row("m", version(2)), start) }, true},
 		{"an older version", func() { table.Apply(row("m", creating), start) }, false},
-		{"a sighting", func() { table.Observe(key("m"), "x", routing.Facts{People: 1}, nil, start) }, true},
-		{"a sighting of another room", func() { table.Observe(key("m"), "y", routing.Facts{}, nil, start) }, false},
+		{"a sighting", func() { table.Observe(key("m"), "x", routing.Facts{People: 1}, nil, 0, start) }, true},
+		{"a sighting of another room", func() { table.Observe(key("m"), "y", routing.Facts{}, nil, 0, start) }, false},
 		{"the end of another generation", func() { table.End(row("m", generation(0)), start) }, false},
 		{"its end", func() { table.End(row("m", version(2)), start) }, true},
 	} {

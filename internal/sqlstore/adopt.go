@@ -24,7 +24,7 @@ const (
 
 // AdoptMeeting inserts a room that has no row.
 func (s *Store) AdoptMeeting(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, size int) (m b3scale.Meeting, adopted bool, err error) {
-	if err := checkRoom(room); err != nil {
+	if room, err = checkRoom(key, room); err != nil {
 		return m, false, fmt.Errorf("adopt meeting %s on %s: %w", key, backendID, err)
 	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
@@ -37,7 +37,7 @@ func (s *Store) AdoptMeeting(ctx context.Context, key b3scale.MeetingKey, backen
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("adopt meeting %s on %s: %w", key, backendID, err)
 	}
-	s.changed(adopted, "meeting", key.FrontendID, key.MeetingID)
+	s.changed(adopted, meetingHint(key))
 	return m, adopted, nil
 }
 
@@ -48,7 +48,7 @@ func adopt(ctx context.Context, tx session, key b3scale.MeetingKey, backendID st
 
 // ActivateMeeting gives an ended row a new generation for a room that lives.
 func (s *Store) ActivateMeeting(ctx context.Context, seen b3scale.Meeting, backendID string, room b3scale.Incarnation) (m b3scale.Meeting, activated bool, err error) {
-	if err := checkRoom(room); err != nil {
+	if room, err = checkRoom(seen.Key, room); err != nil {
 		return m, false, fmt.Errorf("activate meeting %s on %s: %w", seen.Key, backendID, err)
 	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
@@ -58,7 +58,7 @@ func (s *Store) ActivateMeeting(ctx context.Context, seen b3scale.Meeting, backe
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("activate meeting %s on %s: %w", seen.Key, backendID, err)
 	}
-	s.changed(activated, "meeting", seen.Key.FrontendID, seen.Key.MeetingID)
+	s.changed(activated, meetingHint(seen.Key))
 	return m, activated, nil
 }
 
@@ -79,13 +79,4 @@ func activate(ctx context.Context, tx session, seen b3scale.Meeting, backendID s
 	}
 	m, err = move(ctx, tx, m, b3scale.Meeting{BackendID: backendID, State: b3scale.MeetingActive, Incarnation: room, Size: m.Size})
 	return m, err == nil, err
-}
-
-// checkRoom refuses a room without an id: every fence compares it, and an
-// empty one would match rows that have no room yet.
-func checkRoom(room b3scale.Incarnation) error {
-	if room.InternalID == "" {
-		return b3scale.Errorf(b3scale.InvalidArgument, "a room without an internal id")
-	}
-	return nil
 }

@@ -42,6 +42,10 @@ func (s *Store) SaveBackend(ctx context.Context, b b3scale.Backend) (saved b3sca
 	if id == "" {
 		text, id = insertBackend, b3scale.NewID()
 	}
+	err = errors.Join(checkIDs(id, b.Host, string(b.AdminState)), checkTexts(b.Secret.Reveal(), b.SecondarySecret.Reveal()))
+	if err != nil {
+		return saved, fmt.Errorf("save backend %q: %w", b.Host, err)
+	}
 	settings, err := json.Marshal(b.Settings)
 	if err != nil {
 		return saved, fmt.Errorf("save backend %s: encode its settings: %w", b.Host, err)
@@ -60,7 +64,7 @@ func (s *Store) SaveBackend(ctx context.Context, b b3scale.Backend) (saved b3sca
 	if err != nil {
 		return b3scale.Backend{}, fmt.Errorf("save backend %s: %w", b.Host, err)
 	}
-	s.changed(true, "backend", saved.ID)
+	s.changed(true, configHint)
 	return saved, nil
 }
 
@@ -77,7 +81,7 @@ func (s *Store) MarkListed(ctx context.Context, backendID string, t0 b3scale.Mic
 	if err != nil {
 		return fmt.Errorf("mark backend %s as listed: %w", backendID, err)
 	}
-	s.changed(n > 0, "backend", backendID)
+	s.changed(n > 0, configHint)
 	return nil
 }
 
@@ -87,7 +91,7 @@ func (s *Store) DeclareLost(ctx context.Context, backendID string) (bool, error)
 	if err != nil {
 		return false, fmt.Errorf("declare backend %s lost: %w", backendID, err)
 	}
-	s.changed(n > 0, "backend", backendID)
+	s.changed(n > 0, configHint)
 	return n > 0, nil
 }
 
@@ -97,7 +101,7 @@ func (s *Store) ClearLost(ctx context.Context, backendID string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("clear the verdict on backend %s: %w", backendID, err)
 	}
-	s.changed(n > 0, "backend", backendID)
+	s.changed(n > 0, configHint)
 	return n > 0, nil
 }
 

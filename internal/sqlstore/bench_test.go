@@ -21,17 +21,28 @@ type benchCluster struct {
 	next     atomic.Int64
 }
 
-func newBenchCluster(b *testing.B) *benchCluster {
-	b.Helper()
-	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "bench.db"), Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			b.Error(err)
+// onBoth measures on a new database of each kind. The test servers of
+// PostgreSQL do not wait for the disk; B3SCALE_TEST_DB_URL names one that does.
+func onBoth(b *testing.B, measure func(b *testing.B, c *benchCluster)) {
+	b.Run("SQLite", func(b *testing.B) {
+		s, err := Open(b.Context(), filepath.Join(b.TempDir(), "bench.db"), Options{})
+		if err != nil {
+			b.Fatal(err)
 		}
+		b.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				b.Error(err)
+			}
+		})
+		measure(b, newBenchCluster(b, s))
 	})
+	b.Run("PostgreSQL", func(b *testing.B) {
+		measure(b, newBenchCluster(b, connect(b, migrated(b), PostgresOptions{})))
+	})
+}
+
+func newBenchCluster(b *testing.B, s *Store) *benchCluster {
+	b.Helper()
 	c := &benchCluster{store: s}
 	f, err := s.SaveFrontend(b.Context(), b3scale.Frontend{Key: "bench", Active: true})
 	if err != nil {
@@ -67,16 +78,17 @@ func (c *benchCluster) place(ctx context.Context) (b3scale.MeetingKey, error) {
 }
 
 func BenchmarkClaimConfirm(b *testing.B) {
-	b.Run("serial", func(b *testing.B) {
-		c := newBenchCluster(b)
+	onBoth(b, func(b *testing.B, c *benchCluster) {
 		for b.Loop() {
 			if _, err := c.place(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	b.Run("64callers", func(b *testing.B) {
-		c := newBenchCluster(b)
+}
+
+func BenchmarkClaimConfirm64Callers(b *testing.B) {
+	onBoth(b, func(b *testing.B, c *benchCluster) {
 		ctx := b.Context()
 		b.SetParallelism(32) // times GOMAXPROCS, 2 where the targets are measured
 		b.ResetTimer()
@@ -92,30 +104,68 @@ func BenchmarkClaimConfirm(b *testing.B) {
 	})
 }
 
-func BenchmarkMeetingRead(b *testing.B) {
-	c := newBenchCluster(b)
-	keys := c.fill(b, 10_000)
-	ctx := b.Context()
-	n := 0
-	for b.Loop() {
-		if _, err := c.store.Meeting(ctx, keys[n%len(keys)]); err != nil {
+// BenchmarkClaim is of meetings that live.
+func BenchmarkClaim(b *testing.B) {
+	onBoth(b, func(b *testing.B, c *benchCluster) {
+		key, err := c.place(b.Context())
+		if err != nil {
 			b.Fatal(err)
 		}
-		n += 7919
-	}
+		for b.Loop() {
+			if _, _, err := c.store.ClaimMeeting(b.Context(), b3scale.Claim{Key: key, BackendID: c.backends[0]}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkMeetingRead(b *testing.B) {
+	onBoth(b, func(b *testing.B, c *benchCluster) {
+		keys := c.fill(b, 10_000)
+		ctx := b.Context()
+		n := 0
+		for b.Loop() {
+			if _, err := c.store.Meeting(ctx, keys[n%len(keys)]); err != nil {
+				b.Fatal(err)
+			}
+			n += 7919
+		}
+	})
+}
+
+// BenchmarkSightings200 is what a full backend's list changes in one go.
+func BenchmarkSightings200(b *testing.B) {
+	onBoth(b, func(b *testing.B, c *benchCluster) {
+		var seen []b3scale.Sighting
+		for _, key := range c.fill(b, 2000) {
+			m, err := c.store.Meeting(b.Context(), key)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if m.BackendID == c.backends[0] {
+				seen = append(seen, b3scale.Sighting{Key: key, Generation: m.Generation, InternalID: m.InternalID, Info: benchInfo})
+			}
+		}
+		for b.Loop() {
+			if _, err := c.store.SaveSightings(b.Context(), c.backends[0], seen); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkLiveMeetings100k(b *testing.B) {
-	c := newBenchCluster(b)
-	const rows = 100_000
-	c.fill(b, rows)
-	for b.Loop() {
-		n := 0
-		if err := c.store.LiveMeetings(b.Context(), func(b3scale.Meeting) { n++ }); err != nil || n != rows {
-			b.Fatal(n, err)
+	onBoth(b, func(b *testing.B, c *benchCluster) {
+		const rows = 100_000
+		c.fill(b, rows)
+		for b.Loop() {
+			n := 0
+			if err := c.store.LiveMeetings(b.Context(), func(b3scale.Meeting) { n++ }); err != nil || n != rows {
+				b.Fatal(n, err)
+			}
 		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "µs/row")
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "µs/row")
+	})
 }
 
 // fill places n meetings, many at a time.

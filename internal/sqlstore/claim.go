@@ -27,26 +27,33 @@ const (
 
 // ClaimMeeting decides who hosts the meeting.
 func (s *Store) ClaimMeeting(ctx context.Context, c b3scale.Claim) (m b3scale.Meeting, fit bool, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx session) error {
+	if err := errors.Join(checkKey(c.Key, c.BackendID), checkTexts(c.AttendeePW, c.ModeratorPW)); err != nil {
+		return m, false, fmt.Errorf("claim meeting %s: %w", c.Key, err)
+	}
+	err = s.writeFirst(ctx, func(ctx context.Context, tx session) error {
+		m, err = claimNew(ctx, tx, c)
+		fit = err == nil
+		return err
+	}, func(ctx context.Context, tx session) error {
 		m, fit, err = claim(ctx, tx, c)
 		return err
 	})
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("claim meeting %s: %w", c.Key, err)
 	}
-	s.changed(fit, "meeting", c.Key.FrontendID, c.Key.MeetingID)
+	s.changed(fit, meetingHint(c.Key))
 	return m, fit, nil
 }
 
-func claim(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, bool, error) {
-	m, err := scanMeeting(tx.row(ctx, insertClaim, c.Key.FrontendID, c.Key.MeetingID,
+func claimNew(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, error) {
+	return scanMeeting(tx.row(ctx, insertClaim, c.Key.FrontendID, c.Key.MeetingID,
 		c.BackendID, c.AttendeePW, c.ModeratorPW, int64(c.Size)))
-	if !errors.Is(err, sql.ErrNoRows) {
-		return m, err == nil, err
-	}
-	// Either there is a row or the candidate is none. The row is read in
-	// statements of their own: one that joins it with its backend may return
-	// nothing after a concurrent move.
+}
+
+// claim goes on after claimNew: either there is a row or the candidate is none.
+// The row is read in statements of their own: one that joins it with its backend
+// may return nothing after a concurrent move.
+func claim(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, bool, error) {
 	m, found, err := lockedMeeting(ctx, tx, c.Key)
 	if err != nil || !found {
 		return b3scale.Meeting{}, false, err
@@ -75,11 +82,13 @@ func claim(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, b
 }
 
 const (
-	bookMoved = `INSERT INTO orphans (frontend_id, meeting_id, backend_id, internal_id, booked_at) VALUES ($1, $2, $3, $4, {now})
-		ON CONFLICT (frontend_id, meeting_id, backend_id) DO UPDATE SET booked_at = excluded.booked_at, internal_id = excluded.internal_id`
+	bookMoved = `INSERT INTO orphans (frontend_id, meeting_id, backend_id, internal_id, booked_at, blunt_end_at)
+		SELECT frontend_id, meeting_id, backend_id, internal_id, {now}, blunt_end_at FROM meetings WHERE frontend_id = $1 AND meeting_id = $2
+		ON CONFLICT (frontend_id, meeting_id, backend_id) DO UPDATE SET booked_at = excluded.booked_at,
+			internal_id = excluded.internal_id, blunt_end_at = excluded.blunt_end_at`
 	nextGeneration = `(SELECT max(g) FROM (SELECT generation + 1 AS g UNION ALL SELECT {now}) AS generations)`
 	moveMeeting    = `UPDATE meetings SET generation = ` + nextGeneration + `, backend_id = $3, state = $4, internal_id = $5,
-			create_time = $6, attendee_pw = $7, moderator_pw = $8, info = $9, size = $10, claimed_at = {now},
+			create_time = $6, blunt_end_at = CASE WHEN backend_id = $3 THEN blunt_end_at ELSE 0 END, attendee_pw = $7, moderator_pw = $8, info = $9, size = $10, claimed_at = {now},
 			confirmed_at = CASE WHEN $4 = 'active' THEN {now} ELSE confirmed_at END,
 			last_ended_internal_id = CASE WHEN last_ended_internal_id = $5 THEN '' ELSE last_ended_internal_id END,
 			version = ` + nextVersion + `
@@ -91,7 +100,7 @@ const (
 // transaction, and a request to end the meeting stays.
 func move(ctx context.Context, tx session, old, to b3scale.Meeting) (b3scale.Meeting, error) {
 	if old.BackendID != to.BackendID {
-		_, err := tx.exec(ctx, bookMoved, old.Key.FrontendID, old.Key.MeetingID, old.BackendID, old.InternalID)
+		_, err := tx.exec(ctx, bookMoved, old.Key.FrontendID, old.Key.MeetingID)
 		if err != nil {
 			return b3scale.Meeting{}, err
 		}
@@ -115,28 +124,32 @@ const confirmMeeting = `UPDATE meetings SET state = 'active', internal_id = $4, 
 // ConfirmMeeting stores the room of a claimed generation. A room whose Info is
 // nil keeps the one that is stored.
 func (s *Store) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (m b3scale.Meeting, current bool, err error) {
-	if err := checkRoom(room); err != nil {
+	if room, err = checkRoom(key, room); err != nil {
 		return m, false, fmt.Errorf("confirm meeting %s: %w", key, err)
 	}
 	wrote := false
-	err = s.write(ctx, func(ctx context.Context, tx session) error {
+	err = s.writeFirst(ctx, func(ctx context.Context, tx session) error {
+		m, err = confirmOver(ctx, tx, "", key, generation, room) // nearly always the first room of its generation
+		current, wrote = err == nil, err == nil
+		return err
+	}, func(ctx context.Context, tx session) error {
 		m, current, wrote, err = confirm(ctx, tx, key, generation, room)
 		return err
 	})
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("confirm meeting %s: %w", key, err)
 	}
-	s.changed(wrote, "meeting", key.FrontendID, key.MeetingID)
+	s.changed(wrote, meetingHint(key))
 	return m, current, nil
 }
 
+// confirmOver stores the room instead of the one with the id old.
+func confirmOver(ctx context.Context, tx session, old string, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (b3scale.Meeting, error) {
+	return scanMeeting(tx.row(ctx, confirmMeeting, key.FrontendID, key.MeetingID, generation, room.InternalID, room.CreateTime,
+		room.AttendeePW, room.ModeratorPW, textOrNull(room.Info), old))
+}
+
 func confirm(ctx context.Context, tx session, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (m b3scale.Meeting, current, wrote bool, err error) {
-	args := []any{key.FrontendID, key.MeetingID, generation, room.InternalID, room.CreateTime,
-		room.AttendeePW, room.ModeratorPW, textOrNull(room.Info), ""}
-	m, err = scanMeeting(tx.row(ctx, confirmMeeting, args...)) // nearly always the first room of its generation
-	if !errors.Is(err, sql.ErrNoRows) {
-		return m, err == nil, err == nil, err
-	}
 	m, found, err := lockedMeeting(ctx, tx, key)
 	if err != nil || !found || m.Generation != generation || m.State != b3scale.MeetingActive {
 		return m, false, false, err
@@ -144,8 +157,7 @@ func confirm(ctx context.Context, tx session, key b3scale.MeetingKey, generation
 	if sameRoom(m.Incarnation, room) && !m.EndRequested() {
 		return m, true, false, nil // create precedes every join: writing each time would cost the most
 	}
-	args[len(args)-1] = m.InternalID
-	next, err := scanMeeting(tx.row(ctx, confirmMeeting, args...))
+	next, err := confirmOver(ctx, tx, m.InternalID, key, generation, room)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, false, false, nil
 	}

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"strings"
+
+	"b3scale"
 )
 
 // dialect is all that a database may do differently. A sixth member needs a
@@ -15,9 +17,10 @@ type dialect struct {
 	now string
 	// notify hints to other instances that a row changed, after the commit. It
 	// must not wait: nothing correct depends on a hint.
-	notify func(kind string, key ...string)
+	notify func(b3scale.Hint)
 	// batch runs one text for many rows of arguments, in as few round trips as
-	// the database can, and tells how many rows each of them changed.
+	// the database can. The text returns at most one row of one integer each
+	// time, and batch what it was; 0 where there was none.
 	batch func(ctx context.Context, tx session, text string, rows [][]any) ([]int64, error)
 	// failureOf says what an error of the driver means.
 	failureOf func(error) failure

@@ -3,8 +3,9 @@
 // Each statement is one text for every database, with $1… as placeholders and
 // only TEXT, BIGINT, DOUBLE PRECISION and BOOLEAN as types. Where databases
 // differ, a text says {now}, {lock} or {share} and a dialect fills that in.
-// Beside the dialect there is a writer: SQLite commits whatever is waiting as
-// one transaction, so that many claims cost one fsync.
+// Beside the dialect there are a writer and a reader: SQLite commits whatever is
+// waiting as one transaction, so that many claims cost one fsync; PostgreSQL has
+// a pool of connections with time limits.
 //
 // Public methods open the transaction, unexported functions take it. Jobs of a
 // transaction may run more than once, so each begins by resetting what it

@@ -40,6 +40,9 @@ func (s *Store) SaveFrontend(ctx context.Context, f b3scale.Frontend) (saved b3s
 	if id == "" {
 		text, id = insertFrontend, b3scale.NewID()
 	}
+	if err := errors.Join(checkIDs(id, f.Key), checkTexts(f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.AccountRef)); err != nil {
+		return saved, fmt.Errorf("save frontend %q: %w", f.Key, err)
+	}
 	settings, err := json.Marshal(f.Settings)
 	if err != nil {
 		return saved, fmt.Errorf("save frontend %s: encode its settings: %w", f.Key, err)
@@ -58,7 +61,7 @@ func (s *Store) SaveFrontend(ctx context.Context, f b3scale.Frontend) (saved b3s
 	if err != nil {
 		return b3scale.Frontend{}, fmt.Errorf("save frontend %s: %w", f.Key, err)
 	}
-	s.changed(true, "frontend", saved.ID)
+	s.changed(true, configHint)
 	return saved, nil
 }
 

@@ -17,6 +17,9 @@ const (
 
 // Meeting reads one row.
 func (s *Store) Meeting(ctx context.Context, key b3scale.MeetingKey) (m b3scale.Meeting, err error) {
+	if err := checkKey(key); err != nil {
+		return m, fmt.Errorf("read meeting %s: %w", key, err)
+	}
 	err = s.read(ctx, func(ctx context.Context, tx session) error {
 		m, err = scanMeeting(tx.row(ctx, readMeeting, key.FrontendID, key.MeetingID))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -55,6 +58,9 @@ const endMeeting = `UPDATE meetings SET state = 'ended', ended_at = {now}, info 
 
 // EndMeeting ends exactly the row that was seen.
 func (s *Store) EndMeeting(ctx context.Context, seen b3scale.Meeting) (ended bool, err error) {
+	if err := checkKey(seen.Key, seen.InternalID); err != nil {
+		return false, fmt.Errorf("end meeting %s: %w", seen.Key, err)
+	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		n, err := tx.exec(ctx, endMeeting, seen.Key.FrontendID, seen.Key.MeetingID,
 			seen.Generation, string(seen.State), seen.InternalID)
@@ -66,7 +72,7 @@ func (s *Store) EndMeeting(ctx context.Context, seen b3scale.Meeting) (ended boo
 	if err != nil {
 		return false, fmt.Errorf("end meeting %s: %w", seen.Key, err)
 	}
-	s.changed(ended, "meeting", seen.Key.FrontendID, seen.Key.MeetingID)
+	s.changed(ended, meetingHint(seen.Key))
 	return ended, nil
 }
 
@@ -78,6 +84,9 @@ const requestEnd = `UPDATE meetings SET end_requested_internal_id = internal_id,
 // has ended meanwhile keeps the request too: its room must not be activated
 // again.
 func (s *Store) RequestEnd(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string) (m b3scale.Meeting, noted bool, err error) {
+	if err := checkKey(key, internalID); err != nil {
+		return m, false, fmt.Errorf("request the end of meeting %s: %w", key, err)
+	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		m, err = scanMeeting(tx.row(ctx, requestEnd, key.FrontendID, key.MeetingID, generation, internalID))
 		if noted = err == nil; errors.Is(err, sql.ErrNoRows) {
@@ -88,7 +97,7 @@ func (s *Store) RequestEnd(ctx context.Context, key b3scale.MeetingKey, generati
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("request the end of meeting %s: %w", key, err)
 	}
-	s.changed(noted, "meeting", key.FrontendID, key.MeetingID)
+	s.changed(noted, meetingHint(key))
 	return m, noted, nil
 }
 
@@ -103,7 +112,7 @@ const (
 	purgeable = `SELECT frontend_id, meeting_id FROM meetings
 		WHERE state = 'ended' AND ended_at < $1 AND ` + unorphaned + ` ORDER BY ended_at LIMIT $2 {lock}`
 	purgeMeeting = `DELETE FROM meetings
-		WHERE frontend_id = $1 AND meeting_id = $2 AND state = 'ended' AND ended_at < $3 AND ` + unorphaned
+		WHERE frontend_id = $1 AND meeting_id = $2 AND state = 'ended' AND ended_at < $3 AND ` + unorphaned + ` RETURNING 1`
 )
 
 // PurgeMeetings deletes old ended rows, a group per transaction.
@@ -111,7 +120,7 @@ func (s *Store) PurgeMeetings(ctx context.Context, before b3scale.Micros) (int, 
 	total := 0
 	for {
 		found, purged := 0, 0
-		err := s.write(ctx, func(ctx context.Context, tx session) (err error) {
+		err := s.writeLong(ctx, func(ctx context.Context, tx session) (err error) {
 			found, purged, err = s.purge(ctx, tx, before)
 			return err
 		})
@@ -145,6 +154,30 @@ func (s *Store) purge(ctx context.Context, tx session, before b3scale.Micros) (f
 		purged += int(n)
 	}
 	return len(args), purged, err
+}
+
+const (
+	noteBluntEnd       = `UPDATE meetings SET blunt_end_at = {now} WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3`
+	noteOrphanBluntEnd = `UPDATE orphans SET blunt_end_at = {now} WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3`
+)
+
+// NoteBluntEnd notes it in the row, if the meeting is placed there, and in the
+// booking, if it was. The row takes it along when the meeting moves.
+func (s *Store) NoteBluntEnd(ctx context.Context, key b3scale.MeetingKey, backendID string) error {
+	if err := checkKey(key, backendID); err != nil {
+		return fmt.Errorf("note the end of meeting %s on %s: %w", key, backendID, err)
+	}
+	err := s.write(ctx, func(ctx context.Context, tx session) error {
+		if _, err := tx.exec(ctx, noteBluntEnd, key.FrontendID, key.MeetingID, backendID); err != nil {
+			return err
+		}
+		_, err := tx.exec(ctx, noteOrphanBluntEnd, key.FrontendID, key.MeetingID, backendID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note the end of meeting %s on %s: %w", key, backendID, err)
+	}
+	return nil
 }
 
 // lockedMeeting reads the row under its lock, in a statement of its own: what

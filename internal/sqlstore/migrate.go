@@ -16,13 +16,13 @@ var migrations embed.FS
 
 // migrate brings the schema up to this program's. With onlyCheck it changes
 // nothing and fails when there is something to do.
-func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder string, onlyCheck bool, log *slog.Logger) error {
+func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder string, onlyCheck bool, log *slog.Logger, options ...goose.ProviderOption) error {
 	files, err := fs.Sub(migrations, "migrations/"+folder)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(flavour, db, files,
-		goose.WithSlog(slog.New(quiet{log.Handler()})), goose.WithDisableGlobalRegistry(true))
+	options = append(options, goose.WithSlog(slog.New(quiet{log.Handler()})), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(flavour, db, files, options...)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 			return fmt.Errorf("read the schema's version: %w", err)
 		}
 		if pending {
-			return fmt.Errorf("the schema is older than this program, which needs version %d: run the migrate command", newest)
+			return oldSchemaError{newest}
 		}
 	} else {
 		done, err := provider.Up(ctx)
@@ -54,6 +54,13 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 		return fmt.Errorf("the schema has version %d, this program knows %d: a newer one has written it", found, newest)
 	}
 	return nil
+}
+
+// oldSchemaError says that there is something to migrate.
+type oldSchemaError struct{ needed int64 }
+
+func (e oldSchemaError) Error() string {
+	return fmt.Sprintf("the schema is older than this program, which needs version %d: run the migrate command", e.needed)
 }
 
 // quiet keeps the migration library's remarks out of the log unless they are

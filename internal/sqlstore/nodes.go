@@ -15,40 +15,54 @@ import (
 // see from the rows of the others that one is gone.
 const (
 	saveSighting = `UPDATE meetings SET info = COALESCE($6, info), version = ` + nextVersion + `
-		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND generation = $4 AND internal_id = $5 AND state = 'active'`
+		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND generation = $4 AND internal_id = $5 AND state = 'active'
+		RETURNING version`
 	roomAttendees = `SELECT internal_user_id, boot, sequence, xml FROM attendees
 		WHERE backend_id = $1 AND internal_meeting_id = $2`
 	deleteAttendee = `DELETE FROM attendees
-		WHERE backend_id = $1 AND internal_meeting_id = $2 AND internal_user_id = $3`
+		WHERE backend_id = $1 AND internal_meeting_id = $2 AND internal_user_id = $3 RETURNING 1`
 	deleteAttendees = `DELETE FROM attendees WHERE backend_id = $1 AND internal_meeting_id = $2`
 	saveAttendee    = `INSERT INTO attendees (backend_id, internal_meeting_id, internal_user_id, boot, sequence, xml, version)
 		VALUES ($1, $2, $3, $4, $5, $6, {now})
 		ON CONFLICT (backend_id, internal_meeting_id, internal_user_id) DO UPDATE
 		SET boot = excluded.boot, sequence = excluded.sequence, xml = excluded.xml,
-			version = (SELECT max(v) FROM (SELECT attendees.version + 1 AS v UNION ALL SELECT excluded.version) AS versions)`
+			version = (SELECT max(v) FROM (SELECT attendees.version + 1 AS v UNION ALL SELECT excluded.version) AS versions)
+		RETURNING 1`
 )
 
 // SaveSightings stores what a list changed. What is no longer true of a
 // meeting is dropped without a word: the next list says it anew.
-func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3scale.Sighting) error {
-	seen = slices.DeleteFunc(slices.Clone(seen), func(v b3scale.Sighting) bool { return v.Info == nil && !v.AttendeesReplaced })
-	if len(seen) == 0 {
-		return nil
-	}
+func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3scale.Sighting) ([]int64, error) {
 	// Everybody locks rows in the same order.
-	slices.SortFunc(seen, func(a, b b3scale.Sighting) int { return compareKeys(a.Key, b.Key) })
-	args := make([][]any, len(seen))
+	var order []int
 	for i, v := range seen {
-		args[i] = []any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, textOrNull(v.Info)}
+		if !storableKey(v.Key) || !storableID(v.InternalID) {
+			continue // no row is called that
+		}
+		if v.Info != nil || v.AttendeesReplaced {
+			order = append(order, i)
+		}
 	}
-	err := s.write(ctx, func(ctx context.Context, tx session) error {
+	versions := make([]int64, len(seen))
+	if len(order) == 0 {
+		return versions, nil
+	}
+	slices.SortFunc(order, func(a, b int) int { return compareKeys(seen[a].Key, seen[b].Key) })
+	args := make([][]any, len(order))
+	for n, i := range order {
+		v := seen[i]
+		args[n] = []any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, textOrNull(mend(v.Info))}
+	}
+	err := s.writeLong(ctx, func(ctx context.Context, tx session) error {
+		clear(versions)
 		current, err := s.dialect.batch(ctx, tx, saveSighting, args)
 		if err != nil {
 			return err
 		}
-		for i, v := range seen {
-			if current[i] > 0 && v.AttendeesReplaced {
-				if err := s.replaceAttendees(ctx, tx, backendID, v.InternalID, v.Attendees); err != nil {
+		for n, i := range order {
+			v := seen[i]
+			if versions[i] = current[n]; current[n] > 0 && v.AttendeesReplaced {
+				if err := s.replaceAttendees(ctx, tx, backendID, v.InternalID, mendAll(v.Attendees)); err != nil {
 					return err
 				}
 			}
@@ -56,9 +70,9 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("save sightings on %s: %w", backendID, err)
+		return nil, fmt.Errorf("save sightings on %s: %w", backendID, err)
 	}
-	return nil
+	return versions, nil
 }
 
 // replaceAttendees writes only what is different: in a full room one person
@@ -107,17 +121,14 @@ func forgetAttendees(ctx context.Context, tx session, backendID, internalMeeting
 }
 
 // Meetings come first: each knows its room, and a room its people.
-const activeAttendees = `SELECT m.frontend_id, m.meeting_id, a.backend_id, a.internal_meeting_id, a.internal_user_id, a.boot, a.sequence, a.xml
+const activeAttendees = `SELECT m.frontend_id, m.meeting_id, ` + attendeeColumns + `
 	FROM meetings m CROSS JOIN attendees a
 	WHERE m.state = 'active' AND a.backend_id = m.backend_id AND a.internal_meeting_id = m.internal_id`
 
 // Attendees reads those of every active meeting.
 func (s *Store) Attendees(ctx context.Context, yield func(b3scale.MeetingKey, b3scale.Attendee)) error {
 	err := s.each(ctx, activeAttendees, func(rows *sql.Rows) error {
-		var key b3scale.MeetingKey
-		var a b3scale.Attendee
-		err := rows.Scan(&key.FrontendID, &key.MeetingID, &a.BackendID, &a.InternalMeetingID, &a.InternalUserID,
-			&a.Boot, &a.Sequence, &a.XML)
+		key, a, err := scanAttendee(rows)
 		if err == nil {
 			yield(key, a)
 		}
@@ -129,10 +140,17 @@ func (s *Store) Attendees(ctx context.Context, yield func(b3scale.MeetingKey, b3
 	return nil
 }
 
+const attendeeColumns = `a.backend_id, a.internal_meeting_id, a.internal_user_id, a.boot, a.sequence, a.xml`
+
+func scanAttendee(row scanner) (key b3scale.MeetingKey, a b3scale.Attendee, err error) {
+	err = row.Scan(&key.FrontendID, &key.MeetingID, &a.BackendID, &a.InternalMeetingID, &a.InternalUserID, &a.Boot, &a.Sequence, &a.XML)
+	return key, a, err
+}
+
 const (
 	// A backend that was deleted meanwhile is skipped.
 	saveProbe = `INSERT INTO probes (instance, backend_id, probe_ok_at) SELECT $1, b.id, {now} FROM backends b WHERE b.id = $2
-		ON CONFLICT (instance, backend_id) DO UPDATE SET probe_ok_at = excluded.probe_ok_at`
+		ON CONFLICT (instance, backend_id) DO UPDATE SET probe_ok_at = excluded.probe_ok_at RETURNING 1`
 	lastProbes = `SELECT backend_id, max(probe_ok_at) FROM probes GROUP BY backend_id`
 )
 
@@ -144,7 +162,11 @@ func (s *Store) SaveProbes(ctx context.Context, instance string, reached []strin
 	for i, backendID := range reached {
 		args[i] = []any{instance, backendID}
 	}
-	err := s.write(ctx, func(ctx context.Context, tx session) error {
+	save := s.writeAlone
+	if len(args) == 0 {
+		save = s.write
+	}
+	err := save(ctx, func(ctx context.Context, tx session) error {
 		_, err := s.dialect.batch(ctx, tx, saveProbe, args)
 		return err
 	})
@@ -168,6 +190,29 @@ func (s *Store) Probes(ctx context.Context) (map[string]b3scale.Micros, error) {
 		return nil, fmt.Errorf("read probes: %w", err)
 	}
 	return probes, nil
+}
+
+const saveHeartbeat = `INSERT INTO heartbeats (backend_id, heard_at) SELECT b.id, {now} FROM backends b WHERE b.id = $1
+	ON CONFLICT (backend_id) DO UPDATE SET heard_at = excluded.heard_at RETURNING 1`
+
+// SaveHeartbeats stores that the agents on these backends were heard now.
+func (s *Store) SaveHeartbeats(ctx context.Context, heard []string) error {
+	if len(heard) == 0 {
+		return nil
+	}
+	heard = slices.Sorted(slices.Values(heard))
+	args := make([][]any, len(heard))
+	for i, backendID := range heard {
+		args[i] = []any{backendID}
+	}
+	err := s.writeAlone(ctx, func(ctx context.Context, tx session) error {
+		_, err := s.dialect.batch(ctx, tx, saveHeartbeat, args)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save heartbeats: %w", err)
+	}
+	return nil
 }
 
 func compareKeys(a, b b3scale.MeetingKey) int {

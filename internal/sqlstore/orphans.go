@@ -17,6 +17,9 @@ const bookOrphan = `INSERT INTO orphans (frontend_id, meeting_id, backend_id, in
 // BookOrphan books (key, backend) unless the meeting lives there now. It is
 // true also when that was booked before; the older booking stays.
 func (s *Store) BookOrphan(ctx context.Context, key b3scale.MeetingKey, backendID, internalID string) (booked bool, err error) {
+	if err := checkKey(key, backendID, internalID); err != nil {
+		return false, fmt.Errorf("book orphan %s on %s: %w", key, backendID, err)
+	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		booked = false
 		m, found, err := lockedMeeting(ctx, tx, key)
@@ -64,20 +67,20 @@ func (s *Store) LeaseOrphan(ctx context.Context, key b3scale.MeetingKey, backend
 }
 
 const deleteOrphan = `DELETE FROM orphans
-	WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND booked_at < $4`
+	WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND booked_at < $4 AND blunt_end_at <= {now} - $5 RETURNING 1`
 
 // DeleteOrphans deletes bookings older than a list that did not show them.
-func (s *Store) DeleteOrphans(ctx context.Context, backendID string, keys []b3scale.MeetingKey, before b3scale.Micros) error {
+func (s *Store) DeleteOrphans(ctx context.Context, backendID string, keys []b3scale.MeetingKey, before b3scale.Micros, patience time.Duration) error {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(key b3scale.MeetingKey) bool { return !storableKey(key) })
 	if len(keys) == 0 {
 		return nil
 	}
-	keys = slices.Clone(keys)
 	slices.SortFunc(keys, compareKeys)
 	args := make([][]any, len(keys))
 	for i, key := range keys {
-		args[i] = []any{key.FrontendID, key.MeetingID, backendID, int64(before)}
+		args[i] = []any{key.FrontendID, key.MeetingID, backendID, int64(before), patience.Microseconds()}
 	}
-	err := s.write(ctx, func(ctx context.Context, tx session) error {
+	err := s.writeAlone(ctx, func(ctx context.Context, tx session) error {
 		_, err := s.dialect.batch(ctx, tx, deleteOrphan, args)
 		return err
 	})
@@ -89,7 +92,7 @@ func (s *Store) DeleteOrphans(ctx context.Context, backendID string, keys []b3sc
 
 // SettleOrphan decides what becomes of a room found on backendID.
 func (s *Store) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, elsewhere *b3scale.Alive) (verdict b3scale.Settlement, m b3scale.Meeting, err error) {
-	if err := checkRoom(room); err != nil {
+	if room, err = checkRoom(key, room); err != nil {
 		return "", b3scale.Meeting{}, fmt.Errorf("settle orphan %s on %s: %w", key, backendID, err)
 	}
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
@@ -99,7 +102,7 @@ func (s *Store) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backen
 	if err != nil {
 		return "", b3scale.Meeting{}, fmt.Errorf("settle orphan %s on %s: %w", key, backendID, err)
 	}
-	s.changed(verdict == b3scale.OrphanTakenBack, "meeting", key.FrontendID, key.MeetingID)
+	s.changed(verdict == b3scale.OrphanTakenBack, meetingHint(key))
 	return verdict, m, nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"b3scale"
 )
 
-// reader lends connections that only read. The one used last is lent first,
-// because its cache is the warmest.
-type reader struct {
+// sqliteReader lends connections that only read. The one used last is lent
+// first, because its cache is the warmest.
+type sqliteReader struct {
 	db      *sql.DB
 	dialect *dialect
 	slots   chan struct{} // one per connection in use
@@ -21,16 +21,16 @@ type reader struct {
 	closed bool
 }
 
-func newReader(db *sql.DB, d *dialect, connections int) *reader {
+func newSQLiteReader(db *sql.DB, d *dialect, connections int) *sqliteReader {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &reader{db: db, dialect: d, slots: make(chan struct{}, connections)}
+	return &sqliteReader{db: db, dialect: d, slots: make(chan struct{}, connections)}
 }
 
 // do waits for a connection as long as ctx allows and then reads to the end:
 // a context that can be cancelled would cost a goroutine per query, more than
 // most queries. Long scans look at the context themselves.
-func (r *reader) do(ctx context.Context, run job) error {
+func (r *sqliteReader) do(ctx context.Context, run job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -53,7 +53,9 @@ func (r *reader) do(ctx context.Context, run job) error {
 	return err
 }
 
-func (r *reader) take(ctx context.Context) (*conn, error) {
+func (r *sqliteReader) long(ctx context.Context, run job) error { return r.do(ctx, run) }
+
+func (r *sqliteReader) take(ctx context.Context) (*conn, error) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -70,7 +72,7 @@ func (r *reader) take(ctx context.Context) (*conn, error) {
 }
 
 // give takes c back. What failed is not lent again.
-func (r *reader) give(c *conn, healthy bool) {
+func (r *sqliteReader) give(c *conn, healthy bool) {
 	r.mu.Lock()
 	keep := healthy && !r.closed
 	if keep {
@@ -84,7 +86,7 @@ func (r *reader) give(c *conn, healthy bool) {
 
 // close refuses further reads. Those under way finish and close their
 // connections themselves.
-func (r *reader) close() error {
+func (r *sqliteReader) close() error {
 	r.mu.Lock()
 	idle := r.idle
 	r.idle, r.closed = nil, true

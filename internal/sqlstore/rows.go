@@ -50,19 +50,23 @@ func scanMeeting(row scanner) (b3scale.Meeting, error) { return newMeetingRow().
 // each reads many rows outside a transaction. It ends early with ctx: a scan
 // may be long, and scan calls foreign code.
 func (s *Store) each(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	return s.read(ctx, func(background context.Context, tx session) error {
-		rows, err := tx.rows(background, text, args...)
+	return s.translate(s.reader.long(ctx, func(inner context.Context, tx session) error {
+		rows, err := tx.rows(inner, text, args...)
 		if err != nil {
 			return err
 		}
 		n := 0
 		return eachRow(rows, func() error {
-			if n++; n%256 == 0 && ctx.Err() != nil {
-				return ctx.Err()
+			if n%64 == 0 {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				tx.progress()
 			}
+			n++
 			return scan(rows)
 		})
-	})
+	}))
 }
 
 // eachRow calls scan for each row and closes rows. No end is taken for the end

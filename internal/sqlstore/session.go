@@ -15,15 +15,30 @@ type session interface {
 	row(ctx context.Context, text string, args ...any) scanner
 	// rows gives all of them. The caller closes it and asks for its error.
 	rows(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	// progress tells that a long job gets on, and that its caller has seen some
+	// of it.
+	progress()
 }
 
 type scanner interface{ Scan(dest ...any) error }
 
-// transact is what a writer and a reader have in common: they lend a session
-// to a job. A writer's job is a transaction.
-type transact interface {
+// reader lends sessions that only read.
+type reader interface {
 	do(ctx context.Context, run job) error
-	close() error
+	// long is do for a job that may take long.
+	long(ctx context.Context, run job) error
+}
+
+// writer runs each job as a transaction.
+type writer interface {
+	do(ctx context.Context, run job) error
+	long(ctx context.Context, run job) error
+	// alone is do for a job of one statement or one batch, which may run again
+	// although it was committed.
+	alone(ctx context.Context, run job) error
+	// first is do for otherwise, unless try, a job of one statement, does it
+	// all. It does not when it gives sql.ErrNoRows.
+	first(ctx context.Context, try, otherwise job) error
 }
 
 // job is the body of a transaction. It may run more than once.
@@ -72,6 +87,8 @@ func (c *conn) rows(ctx context.Context, text string, args ...any) (*sql.Rows, e
 	}
 	return stmt.QueryContext(ctx, args...)
 }
+
+func (*conn) progress() {}
 
 func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if stmt := c.stmts[text]; stmt != nil {

@@ -2,11 +2,14 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"net/url"
 	"strconv"
 	"time"
+
+	"b3scale"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -17,22 +20,21 @@ import (
 func sqliteDialect() *dialect {
 	return &dialect{
 		now:       "now_us()",
-		notify:    func(string, ...string) {},
+		notify:    func(b3scale.Hint) {},
 		batch:     batchByLoop,
 		failureOf: sqliteFailure,
 	}
 }
 
 func batchByLoop(ctx context.Context, tx session, text string, rows [][]any) ([]int64, error) {
-	changed := make([]int64, len(rows))
+	results := make([]int64, len(rows))
 	for i, args := range rows {
-		n, err := tx.exec(ctx, text, args...)
-		if err != nil {
+		err := tx.row(ctx, text, args...).Scan(&results[i])
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
-		changed[i] = n
 	}
-	return changed, nil
+	return results, nil
 }
 
 func sqliteFailure(err error) failure {

@@ -28,11 +28,13 @@ type Options struct {
 // Store is the durable truth in a SQL database.
 type Store struct {
 	dialect *dialect
-	writer  transact
-	reader  transact
-	lock    *lockFile
+	writer  writer
+	reader  reader
 	created bool
+	feed    *feed // nil: there is one process
 	close   func() error
+
+	verdictMemory time.Duration
 }
 
 var _ b3scale.Store = (*Store)(nil)
@@ -93,29 +95,23 @@ func openSQLite(ctx context.Context, path string, opts Options) (_ *Store, err e
 		return nil, err
 	}
 	d := sqliteDialect()
-	s := &Store{
-		dialect: d,
-		writer:  newGroupWriter(db, d, log),
-		reader:  newReader(sql.OpenDB(reads), d, cmp.Or(opts.Readers, max(4, runtime.GOMAXPROCS(0)))),
-		lock:    lock,
-		created: created,
-	}
-	s.close = sync.OnceValue(s.closeAll)
+	w := newGroupWriter(db, d, log)
+	r := newSQLiteReader(sql.OpenDB(reads), d, cmp.Or(opts.Readers, max(4, runtime.GOMAXPROCS(0))))
+	s := &Store{dialect: d, writer: w, reader: r, created: created, verdictMemory: defaultVerdictMemory}
+	// The readers close first, so that nothing keeps the writer from folding the
+	// whole log into the file.
+	s.close = sync.OnceValue(func() error { return errors.Join(r.close(), w.close(), lock.release()) })
 	return s, nil
 }
 
-// Created reports whether the database file was missing or empty before.
+// Created reports whether the database had no schema before: the file was
+// missing or empty, or a server's database was new.
 func (s *Store) Created() bool { return s.created }
 
 // Close finishes what waits to be written and gives the file free. Later calls
 // of any method are answered with Unavailable.
-func (s *Store) Close() error { return s.close() }
-
-// closeAll closes the readers first, so that nothing keeps the writer from
-// folding the whole log into the file.
-func (s *Store) closeAll() error {
-	err := errors.Join(s.reader.close(), s.writer.close(), s.lock.release())
-	if err != nil {
+func (s *Store) Close() error {
+	if err := s.close(); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
 	return nil
@@ -138,9 +134,33 @@ func (s *Store) write(ctx context.Context, run job) error {
 	return s.translate(s.writer.do(ctx, run))
 }
 
+// writeAlone runs a job of one statement or one batch, which is a transaction by
+// itself.
+func (s *Store) writeAlone(ctx context.Context, run job) error {
+	return s.translate(s.writer.alone(ctx, run))
+}
+
+// writeFirst runs try, which is one statement, and otherwise when that found no
+// row.
+func (s *Store) writeFirst(ctx context.Context, try, otherwise job) error {
+	return s.translate(s.writer.first(ctx, try, otherwise))
+}
+
+// writeLong runs a transaction that may take long.
+func (s *Store) writeLong(ctx context.Context, run job) error {
+	return s.translate(s.writer.long(ctx, run))
+}
+
 // writeOne is a transaction of one statement. It tells how many rows changed.
 func (s *Store) writeOne(ctx context.Context, text string, args ...any) (n int64, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx session) error {
+	for _, arg := range args {
+		if text, ok := arg.(string); ok {
+			if err := checkTexts(text); err != nil {
+				return 0, err
+			}
+		}
+	}
+	err = s.writeAlone(ctx, func(ctx context.Context, tx session) error {
 		n, err = tx.exec(ctx, text, args...)
 		return err
 	})
@@ -148,10 +168,16 @@ func (s *Store) writeOne(ctx context.Context, text string, args ...any) (n int64
 }
 
 // changed hints to other instances, after the commit, that a row changed.
-func (s *Store) changed(really bool, kind string, key ...string) {
+func (s *Store) changed(really bool, h b3scale.Hint) {
 	if really {
-		s.dialect.notify(kind, key...)
+		s.dialect.notify(h)
 	}
+}
+
+var configHint = b3scale.Hint{Kind: b3scale.HintConfig}
+
+func meetingHint(key b3scale.MeetingKey) b3scale.Hint {
+	return b3scale.Hint{Kind: b3scale.HintMeeting, Key: key}
 }
 
 // read lends a connection that sees everything committed before.

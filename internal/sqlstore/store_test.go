@@ -170,7 +170,7 @@ func TestNobodyIsRemembered(t *testing.T) {
 		}
 		return n
 	}
-	err = s.SaveSightings(t.Context(), m.BackendID, []b3scale.Sighting{{Key: m.Key, Generation: m.Generation, InternalID: "x",
+	_, err = s.SaveSightings(t.Context(), m.BackendID, []b3scale.Sighting{{Key: m.Key, Generation: m.Generation, InternalID: "x",
 		AttendeesReplaced: true, Attendees: []b3scale.Attendee{{InternalUserID: "ann"}, {InternalUserID: "bob"}}}})
 	if got := rows(); err != nil || got != 2 {
 		t.Errorf("got %d rows, %v, want 2", got, err)

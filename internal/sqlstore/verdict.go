@@ -6,27 +6,36 @@ import (
 	"time"
 )
 
-// verdictMemory is how long a verdict counts in the budget, even when it was
+// defaultVerdictMemory is how long a verdict counts in the budget, even when it was
 // taken back: a network that comes and goes must not lose one backend after
 // the other.
-const verdictMemory = 2 * time.Minute
+const defaultVerdictMemory = 2 * time.Minute
 
+// Verdicts are passed one at a time, or two instances would both see that there
+// is room for one more.
 const (
-	reachedSince   = `SELECT COUNT(*) FROM probes WHERE backend_id = $1 AND probe_ok_at > {now} - $2`
+	lockVerdicts = `SELECT name FROM leases WHERE name = 'verdict' {lock}`
+
+	reachedSince = `SELECT (SELECT COUNT(*) FROM probes WHERE backend_id = $1 AND probe_ok_at > {now} - $2) +
+		(SELECT COUNT(*) FROM heartbeats WHERE backend_id = $1 AND heard_at > {now} - $2)`
 	lostLately     = `SELECT COUNT(*) FROM backends WHERE id <> $1 AND (lost OR lost_at > {now} - $2)`
 	readyToCompare = `SELECT COUNT(*) FROM backends WHERE admin_state = 'ready'`
 )
 
-// PassVerdict calls a silent backend lost. A good probe of anybody within the
-// silence is a veto; and at most max(1, (ready-1)/2) backends may be lost.
+// PassVerdict calls a silent backend lost. A good probe of anybody or a sign of
+// its agent within the silence is a veto; and at most max(1, (ready-1)/2) backends may be lost.
 func (s *Store) PassVerdict(ctx context.Context, backendID string, silent time.Duration) (passed bool, err error) {
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		passed = false
+		var name string
+		if err := tx.row(ctx, lockVerdicts).Scan(&name); err != nil {
+			return err
+		}
 		var reached, lost, ready int
 		if err := tx.row(ctx, reachedSince, backendID, silent.Microseconds()).Scan(&reached); err != nil {
 			return err
 		}
-		if err := tx.row(ctx, lostLately, backendID, verdictMemory.Microseconds()).Scan(&lost); err != nil {
+		if err := tx.row(ctx, lostLately, backendID, s.verdictMemory.Microseconds()).Scan(&lost); err != nil {
 			return err
 		}
 		if err := tx.row(ctx, readyToCompare).Scan(&ready); err != nil {
@@ -42,6 +51,6 @@ func (s *Store) PassVerdict(ctx context.Context, backendID string, silent time.D
 	if err != nil {
 		return false, fmt.Errorf("pass the verdict on backend %s: %w", backendID, err)
 	}
-	s.changed(passed, "backend", backendID)
+	s.changed(passed, configHint)
 	return passed, nil
 }

@@ -77,6 +77,19 @@ func (w *groupWriter) do(ctx context.Context, run job) error {
 	return p.err
 }
 
+// Every job is a part of a group's transaction anyway.
+func (w *groupWriter) alone(ctx context.Context, run job) error { return w.do(ctx, run) }
+func (w *groupWriter) long(ctx context.Context, run job) error  { return w.do(ctx, run) }
+
+func (w *groupWriter) first(ctx context.Context, try, otherwise job) error {
+	return w.do(ctx, func(ctx context.Context, tx session) error {
+		if err := try(ctx, tx); !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return otherwise(ctx, tx)
+	})
+}
+
 func (w *groupWriter) enqueue(p *pending) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"b3scale"
 )
@@ -47,8 +48,7 @@ func testIDs(t *testing.T, open opener) {
 			f.same("tag", fe.Settings.RequiredTags[0], text)
 			f.same("secret", fe.Secret.Reveal(), text)
 			f.same("attendees of "+text, f.people()[text+"/"+m.InternalID+"/ann"], true)
-			ok, err := f.store.AcquireLease(f.Context(), text, text, 1)
-			f.expect(fmt.Sprint("lease ", i), ok, err, true)
+			f.expect(fmt.Sprint("lease ", i), f.acquired(text, text, time.Hour), nil, true)
 		}
 		orphans := f.orphans(f.b)
 		f.same("orphans", len(orphans), len(texts))

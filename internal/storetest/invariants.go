@@ -114,7 +114,7 @@ func (w *walker) step() string {
 	}
 	var err error
 	what := ""
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(13) {
 	case 0, 1, 2:
 		what = "claim"
 		_, _, err = w.store.ClaimMeeting(ctx, b3scale.Claim{Key: w.key, BackendID: backendID, Abandoned: []int64{seen.Generation}})
@@ -144,12 +144,15 @@ func (w *walker) step() string {
 		_, _, err = w.store.SettleOrphan(ctx, w.key, backendID, r, elsewhere)
 	case 10:
 		what = "delete orphans"
-		err = w.store.DeleteOrphans(ctx, backendID, []b3scale.MeetingKey{w.key}, w.now().Add(time.Hour))
+		err = w.store.DeleteOrphans(ctx, backendID, []b3scale.MeetingKey{w.key}, w.now().Add(time.Hour), time.Duration(w.rng.IntN(2))*time.Hour)
 	case 11:
 		what = "lose or find"
 		if _, err = w.store.ClearLost(ctx, backendID); err == nil && w.rng.IntN(2) == 0 {
 			_, err = w.store.DeclareLost(ctx, backendID)
 		}
+	case 12:
+		what = "note a blunt end"
+		err = w.store.NoteBluntEnd(ctx, w.key, backendID)
 	}
 	w.must(err)
 	return what

@@ -9,18 +9,19 @@ import (
 func testNodes(t *testing.T, open opener) {
 	run(t, open, "stores what a list says of a meeting", func(f *fixture) {
 		m := f.active(f.a, "r1")
-		f.must(f.store.SaveSightings(f.Context(), f.a, []b3scale.Sighting{sighting(m, "<new/>")}))
+		versions := f.sighted(f.a, sighting(m, "<new/>"))
 		got := f.meeting(f.key)
+		f.same("version", versions, []int64{got.Version})
 		want := m
 		want.Info, want.Version = []byte("<new/>"), got.Version
 		f.same("row", got, want)
 		if got.Version <= m.Version {
 			f.Errorf("got version %d, want more than %d", got.Version, m.Version)
 		}
-		f.must(f.store.SaveSightings(f.Context(), f.a, nil))
+		f.sighted(f.a)
 		nothing := sighting(m, "")
 		nothing.Info = nil
-		f.must(f.store.SaveSightings(f.Context(), f.a, []b3scale.Sighting{nothing}))
+		f.same("version of nothing new", f.sighted(f.a, nothing), []int64{0})
 		f.unchanged("nothing new", got)
 	})
 
@@ -32,7 +33,7 @@ func testNodes(t *testing.T, open opener) {
 			v.AttendeesReplaced = true
 			v.Attendees = []b3scale.Attendee{attendee(m, "eve")}
 			change(&v)
-			f.must(f.store.SaveSightings(f.Context(), backendID, []b3scale.Sighting{v}))
+			f.same(what+": version", f.sighted(backendID, v), []int64{0})
 			f.unchanged(what, m)
 			f.same(what, f.people(), map[string]bool{})
 		}
@@ -53,7 +54,10 @@ func testNodes(t *testing.T, open opener) {
 			seen = append(seen, sighting(f.active(f.a, "room of "+id), "<new id='"+id+"'/>"))
 		}
 		seen[1].Generation++ // this one is late
-		f.must(f.store.SaveSightings(f.Context(), f.a, seen))
+		nothing := seen[0]
+		nothing.Info = nil
+		versions := f.sighted(f.a, append(seen, nothing)...)
+		f.same("versions", versions, []int64{f.meeting(f.keyOf("m9")).Version, 0, f.meeting(f.keyOf("m5")).Version, 0})
 		f.same("order of the argument", seen[0].Key, f.keyOf("m9"))
 		f.same("m9", string(f.meeting(f.keyOf("m9")).Info), "<new id='m9'/>")
 		f.same("m1", f.meeting(f.keyOf("m1")).Info, room("room of m1").Info)
@@ -81,8 +85,9 @@ func testNodes(t *testing.T, open opener) {
 
 		replace := func(now ...b3scale.Attendee) {
 			f.Helper()
-			f.must(f.store.SaveSightings(f.Context(), f.a, []b3scale.Sighting{{Key: m.Key, Generation: m.Generation,
-				InternalID: m.InternalID, AttendeesReplaced: true, Attendees: now}}))
+			versions := f.sighted(f.a, b3scale.Sighting{Key: m.Key, Generation: m.Generation,
+				InternalID: m.InternalID, AttendeesReplaced: true, Attendees: now})
+			f.same("version", versions, []int64{f.meeting(m.Key).Version})
 		}
 		ann := attendee(m, "ann")
 		ann.Boot, ann.Sequence, ann.XML = "other boot", 1, []byte("<attendee>é'\"</attendee>")
@@ -90,7 +95,7 @@ func testNodes(t *testing.T, open opener) {
 		f.same("replaced", all(), map[string]b3scale.Attendee{"ann": ann, "cid": attendee(m, "cid")})
 
 		before := f.meeting(m.Key)
-		f.must(f.store.SaveSightings(f.Context(), f.a, []b3scale.Sighting{sighting(m, "<new/>")}))
+		f.sighted(f.a, sighting(m, "<new/>"))
 		f.same("info only", len(all()), 2)
 		replace()
 		f.same("empty", len(all()), 0)

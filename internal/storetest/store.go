@@ -53,17 +53,32 @@ func testStore(t *testing.T, open opener) {
 			"Orphans":         func() error { _, err := f.store.Orphans(ctx, f.b); return err },
 			"LeaseOrphan":     func() error { _, err := f.store.LeaseOrphan(ctx, key, f.b, 1); return err },
 			"SettleOrphan":    func() error { _, _, err := f.store.SettleOrphan(ctx, key, f.b, room("r1"), nil); return err },
-			"DeleteOrphans":   func() error { return f.store.DeleteOrphans(ctx, f.b, []b3scale.MeetingKey{key}, 1) },
+			"DeleteOrphans":   func() error { return f.store.DeleteOrphans(ctx, f.b, []b3scale.MeetingKey{key}, 1, 1) },
 			"MarkListed":      func() error { return f.store.MarkListed(ctx, f.a, 1) },
-			"SaveSightings":   func() error { return f.store.SaveSightings(ctx, f.a, []b3scale.Sighting{sighting(m, "x")}) },
-			"Attendees":       func() error { return f.store.Attendees(ctx, func(b3scale.MeetingKey, b3scale.Attendee) {}) },
-			"SaveProbes":      func() error { return f.store.SaveProbes(ctx, "one", nil) },
-			"Probes":          func() error { _, err := f.store.Probes(ctx); return err },
-			"DeclareLost":     func() error { _, err := f.store.DeclareLost(ctx, f.a); return err },
-			"PassVerdict":     func() error { _, err := f.store.PassVerdict(ctx, f.a, 1); return err },
-			"ClearLost":       func() error { _, err := f.store.ClearLost(ctx, f.a); return err },
-			"AcquireLease":    func() error { _, err := f.store.AcquireLease(ctx, "job", "one", 1); return err },
-			"ReleaseLease":    func() error { return f.store.ReleaseLease(ctx, "job", "one") },
+			"SaveSightings": func() error {
+				_, err := f.store.SaveSightings(ctx, f.a, []b3scale.Sighting{sighting(m, "x")})
+				return err
+			},
+			"Attendees":     func() error { return f.store.Attendees(ctx, func(b3scale.MeetingKey, b3scale.Attendee) {}) },
+			"SaveProbes":    func() error { return f.store.SaveProbes(ctx, "one", nil) },
+			"Probes":        func() error { _, err := f.store.Probes(ctx); return err },
+			"DeclareLost":   func() error { _, err := f.store.DeclareLost(ctx, f.a); return err },
+			"PassVerdict":   func() error { _, err := f.store.PassVerdict(ctx, f.a, 1); return err },
+			"ClearLost":     func() error { _, err := f.store.ClearLost(ctx, f.a); return err },
+			"NoteBluntEnd":  func() error { return f.store.NoteBluntEnd(ctx, key, f.a) },
+			"LiveVersions":  func() error { return f.store.LiveVersions(ctx, func(b3scale.MeetingKey, int64) {}) },
+			"VersionsSince": func() error { return f.store.VersionsSince(ctx, 1, func(b3scale.MeetingKey, int64) {}) },
+			"ReadMeetings": func() error {
+				return f.store.ReadMeetings(ctx, []b3scale.MeetingKey{key}, func(b3scale.Meeting, []b3scale.Attendee) {})
+			},
+			"ConfigVersion":  func() error { _, err := f.store.ConfigVersion(ctx); return err },
+			"SaveReport":     func() error { return f.store.SaveReport(ctx, f.a, nil) },
+			"Reports":        func() error { return f.store.Reports(ctx, 0, func(string, int64, []byte) {}) },
+			"SaveHeartbeats": func() error { return f.store.SaveHeartbeats(ctx, []string{f.a}) },
+			"Leases":         func() error { _, err := f.store.Leases(ctx); return err },
+			"AcquireLeases":  func() error { _, err := f.store.AcquireLeases(ctx, []string{"job"}, "one", 1); return err },
+			"ReleaseLeases":  func() error { return f.store.ReleaseLeases(ctx, []string{"job"}, "one") },
+			"PurgeInstances": func() error { return f.store.PurgeInstances(ctx, 1) },
 		}
 		for name, call := range calls {
 			f.code(name, call(), b3scale.Unavailable)

@@ -29,10 +29,13 @@ func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
 		{"verdict", testVerdict},
 		{"frontends", testFrontends},
 		{"nodes", testNodes},
+		{"versions", testVersions},
+		{"reports", testReports},
 		{"leases", testLeases},
 		{"invariants", testInvariants},
 		{"simultaneous", testSimultaneous},
 		{"ids", testIDs},
+		{"texts", testTexts},
 		{"store", testStore},
 	} {
 		t.Run(subject.name, func(t *testing.T) {
@@ -250,17 +253,37 @@ func (f *fixture) book(backendID, internalID string) {
 // dropOrphans takes the bookings of f.key on a backend away.
 func (f *fixture) dropOrphans(backendID string) {
 	f.Helper()
-	f.must(f.store.DeleteOrphans(f.Context(), backendID, []b3scale.MeetingKey{f.key}, f.now().Add(time.Hour)))
+	f.must(f.store.DeleteOrphans(f.Context(), backendID, []b3scale.MeetingKey{f.key}, f.now().Add(time.Hour), 0))
 }
 
 // populated gives the room of m two attendees.
 func (f *fixture) populated(m b3scale.Meeting) b3scale.Meeting {
 	f.Helper()
-	f.must(f.store.SaveSightings(f.Context(), m.BackendID, []b3scale.Sighting{{
+	f.sighted(m.BackendID, b3scale.Sighting{
 		Key: m.Key, Generation: m.Generation, InternalID: m.InternalID, AttendeesReplaced: true,
 		Attendees: []b3scale.Attendee{attendee(m, "ann"), attendee(m, "bob")},
-	}}))
+	})
 	return f.meeting(m.Key)
+}
+
+// sighted saves sightings and gives the versions of their rows.
+func (f *fixture) sighted(backendID string, seen ...b3scale.Sighting) []int64 {
+	f.Helper()
+	versions, err := f.store.SaveSightings(f.Context(), backendID, seen)
+	f.must(err)
+	f.same("number of versions", len(versions), len(seen))
+	return versions
+}
+
+// acquired tries to take one lease.
+func (f *fixture) acquired(name, holder string, d time.Duration) bool {
+	f.Helper()
+	got, err := f.store.AcquireLeases(f.Context(), []string{name}, holder, d)
+	f.must(err)
+	if len(got) > 1 || len(got) == 1 && got[0] != name {
+		f.Fatalf("asked for %q, got %q", name, got)
+	}
+	return len(got) == 1
 }
 
 // people lists the ids of all stored attendees of active meetings.

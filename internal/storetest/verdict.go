@@ -28,6 +28,21 @@ func testVerdict(t *testing.T, open opener) {
 		passed, err := f.store.PassVerdict(f.Context(), f.a, 0)
 		f.expect("a probe before the silence is none", passed, err, true)
 	})
+	run(t, open, "a sign of its agent is a veto", func(f *fixture) {
+		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.b, f.a, "unknown", f.a}))
+		pass(f, f.a, false)
+		pass(f, f.b, false)
+		f.must(f.store.SaveHeartbeats(f.Context(), nil))
+		passed, err := f.store.PassVerdict(f.Context(), f.a, 0)
+		f.expect("a sign before the silence is none", passed, err, true)
+		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.b})) // again
+		pass(f, f.b, false)
+	})
+	run(t, open, "what another backend answers is none", func(f *fixture) {
+		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.b}))
+		f.must(f.store.SaveProbes(f.Context(), "other", []string{f.c}))
+		pass(f, f.a, true)
+	})
 	run(t, open, "of three ready backends one may be lost", func(f *fixture) {
 		pass(f, f.a, true)
 		pass(f, f.b, false)

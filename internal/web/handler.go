@@ -8,11 +8,29 @@ import (
 
 // Readiness is what /readyz tells a balancer in front.
 type Readiness struct {
+	// Degraded tells in a few words what does not work although we serve; ""
+	// when all does. Set it before the first request. nil: all works.
+	Degraded func() string
+
 	ready atomic.Bool
 }
 
 // Set changes it: false while starting and while draining.
 func (r *Readiness) Set(ready bool) { r.ready.Store(ready) }
+
+// answer is that of /readyz. Degraded is ready: joins work, and taking every
+// instance out of service would stop them, too.
+func (r *Readiness) answer() (status int, text string) {
+	if !r.ready.Load() {
+		return http.StatusServiceUnavailable, "starting or draining\n"
+	}
+	if r.Degraded != nil {
+		if why := r.Degraded(); why != "" {
+			return http.StatusOK, "degraded: " + why + "\n"
+		}
+	}
+	return http.StatusOK, "ready\n"
+}
 
 // Handler serves the probes of balancers and orchestrators and hands every
 // path below one of the prefixes to the gateway: before the mux, which would
@@ -21,11 +39,8 @@ func Handler(gateway http.Handler, prefixes []string, ready *Readiness) http.Han
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if ready.ready.Load() {
-			plain(w, http.StatusOK, "ready\n")
-		} else {
-			plain(w, http.StatusServiceUnavailable, "starting or draining\n")
-		}
+		status, text := ready.answer()
+		plain(w, status, text)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, prefix := range prefixes {

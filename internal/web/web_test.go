@@ -244,6 +244,33 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// What is degraded stays in service; what starts or drains does not, whatever
+// else is wrong with it.
+func TestDegraded(t *testing.T) {
+	t.Parallel()
+	why := ""
+	ready := web.Readiness{Degraded: func() string { return why }}
+	h := web.Handler(http.NotFoundHandler(), nil, &ready)
+	for _, c := range []struct {
+		ready  bool
+		why    string
+		status int
+		body   string
+	}{
+		{true, "", 200, "ready\n"},
+		{true, "the cellar is dark", 200, "degraded: the cellar is dark\n"},
+		{false, "the cellar is dark", 503, "starting or draining\n"},
+		{false, "", 503, "starting or draining\n"},
+		{true, "", 200, "ready\n"},
+	} {
+		ready.Set(c.ready)
+		why = c.why
+		if got := get(h, "/readyz", nil); got.Code != c.status || got.Body.String() != c.body {
+			t.Errorf("ready %v, degraded %q: got %d %q, want %d %q", c.ready, c.why, got.Code, got.Body, c.status, c.body)
+		}
+	}
+}
+
 // Probes may come at the same time as changes.
 func TestReadinessIsSafe(t *testing.T) {
 	t.Parallel()

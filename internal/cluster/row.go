@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"b3scale"
+	"b3scale/internal/routing"
+)
+
+// rowBudget is how long a request whose meeting is in memory waits for the row.
+// Then memory answers: a join must work without the store.
+const rowBudget = 300 * time.Millisecond
+
+// silentStore remembers that the store did not answer, so that not everybody
+// waits for it: memory answers at once, and now and then one asks again.
+type silentStore struct {
+	silent      atomic.Bool
+	askedAt     atomic.Int64 // microseconds; when somebody last tried
+	unvalidated atomic.Int64
+}
+
+const askAgain = 250 * time.Millisecond
+
+// ask reports whether to ask the store now.
+func (s *silentStore) ask() bool {
+	if !s.silent.Load() {
+		return true
+	}
+	last, now := s.askedAt.Load(), time.Now().UnixMicro()
+	return now-last >= askAgain.Microseconds() && s.askedAt.CompareAndSwap(last, now)
+}
+
+// heard takes in how an attempt ended.
+func (s *silentStore) heard(err error) {
+	if b3scale.CodeOf(err) == b3scale.Unavailable {
+		s.askedAt.Store(time.Now().UnixMicro())
+		s.silent.Store(true)
+	} else if err == nil || b3scale.CodeOf(err) == b3scale.NotFound {
+		s.silent.Store(false)
+	}
+}
+
+// StoreAnswers reports whether the store has answered lately. While it does
+// not, people join from memory and nothing new can be created.
+func (c *Cluster) StoreAnswers() bool { return !c.silent.silent.Load() && !c.storeSilent() }
+
+// Unvalidated counts requests that memory answered because the store did not.
+func (c *Cluster) Unvalidated() int64 { return c.silent.unvalidated.Load() }
+
+// current is a meeting as its row has it, nil when there is none. With one
+// instance memory knows all rows; otherwise the row is read. When the store
+// does not answer, what memory knows counts, and err says why it is nothing.
+func (c *Cluster) current(ctx context.Context, key b3scale.MeetingKey) (*routing.Room, error) {
+	r := c.table.Meeting(key)
+	if !c.shared() || r != nil && r.Breakout {
+		return r, nil
+	}
+	active := r != nil && r.State == b3scale.MeetingActive
+	if active && !c.silent.ask() {
+		c.silent.unvalidated.Add(1)
+		return r, nil
+	}
+	err := c.rereadSoon(ctx, key, active)
+	if ctx.Err() == nil { // a client that leaves says nothing about the store
+		c.silent.heard(err)
+	}
+	if err == nil {
+		return c.table.Meeting(key), nil
+	}
+	if active {
+		c.silent.unvalidated.Add(1)
+		return r, nil
+	}
+	return nil, err
+}
+
+// rereadSoon waits for the row, but not long if memory can answer, too.
+func (c *Cluster) rereadSoon(ctx context.Context, key b3scale.MeetingKey, known bool) error {
+	if known {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, rowBudget)
+		defer cancel()
+	}
+	return c.reread(ctx, key)
+}
+
+// row is the meeting's row, live or not at all. Breakout rooms have none.
+func (c *Cluster) row(ctx context.Context, key b3scale.MeetingKey) (m b3scale.Meeting, found bool, err error) {
+	r, err := c.current(ctx, key)
+	if err != nil || r == nil || r.Breakout {
+		return b3scale.Meeting{}, false, err
+	}
+	return r.Meeting, true, nil
+}
+
+// reread brings memory up to the row.
+func (c *Cluster) reread(ctx context.Context, key b3scale.MeetingKey) error {
+	before := c.table.Meeting(key)
+	m, err := c.store.Meeting(ctx, key)
+	switch {
+	case err == nil && before != nil && !before.Breakout && before.Version == m.Version:
+		// the usual case: nothing new
+	case err == nil:
+		c.table.Apply(m, time.Now())
+	case b3scale.CodeOf(err) != b3scale.NotFound:
+		return err
+	case before != nil && !before.Breakout:
+		c.table.End(before.Meeting, time.Now())
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"b3scale"
+)
+
+// tapped is a store whose calls all pass through around, which may hold them
+// up, refuse them, or lose their answers.
+type tapped struct {
+	store  b3scale.Store
+	around func(ctx context.Context, method string, call func() error) error
+}
+
+var _ b3scale.Store = tapped{}
+
+func tap0(ctx context.Context, s tapped, method string, call func() error) error {
+	return s.around(ctx, method, call)
+}
+
+func tap1[A any](ctx context.Context, s tapped, method string, call func() (A, error)) (A, error) {
+	var a, none A
+	err := s.around(ctx, method, func() (err error) { a, err = call(); return err })
+	if err != nil {
+		return none, err
+	}
+	return a, nil
+}
+
+func tap2[A, B any](ctx context.Context, s tapped, method string, call func() (A, B, error)) (A, B, error) {
+	var b, none B
+	a, err := tap1(ctx, s, method, func() (a A, err error) { a, b, err = call(); return a, err })
+	if err != nil {
+		return a, none, err
+	}
+	return a, b, nil
+}
+
+func (s tapped) Frontends(ctx context.Context) ([]b3scale.Frontend, error) {
+	return tap1(ctx, s, "Frontends", func() ([]b3scale.Frontend, error) { return s.store.Frontends(ctx) })
+}
+
+func (s tapped) SaveFrontend(ctx context.Context, f b3scale.Frontend) (b3scale.Frontend, error) {
+	return tap1(ctx, s, "SaveFrontend", func() (b3scale.Frontend, error) { return s.store.SaveFrontend(ctx, f) })
+}
+
+func (s tapped) Backends(ctx context.Context) ([]b3scale.Backend, error) {
+	return tap1(ctx, s, "Backends", func() ([]b3scale.Backend, error) { return s.store.Backends(ctx) })
+}
+
+func (s tapped) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
+	return tap1(ctx, s, "SaveBackend", func() (b3scale.Backend, error) { return s.store.SaveBackend(ctx, b) })
+}
+
+func (s tapped) LiveMeetings(ctx context.Context, yield func(b3scale.Meeting)) error {
+	return tap0(ctx, s, "LiveMeetings", func() error { return s.store.LiveMeetings(ctx, yield) })
+}
+
+func (s tapped) Meeting(ctx context.Context, key b3scale.MeetingKey) (b3scale.Meeting, error) {
+	return tap1(ctx, s, "Meeting", func() (b3scale.Meeting, error) { return s.store.Meeting(ctx, key) })
+}
+
+func (s tapped) ClaimMeeting(ctx context.Context, c b3scale.Claim) (b3scale.Meeting, bool, error) {
+	return tap2(ctx, s, "ClaimMeeting", func() (b3scale.Meeting, bool, error) { return s.store.ClaimMeeting(ctx, c) })
+}
+
+func (s tapped) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (b3scale.Meeting, bool, error) {
+	return tap2(ctx, s, "ConfirmMeeting", func() (b3scale.Meeting, bool, error) {
+		return s.store.ConfirmMeeting(ctx, key, generation, room)
+	})
+}
+
+func (s tapped) EndMeeting(ctx context.Context, seen b3scale.Meeting) (bool, error) {
+	return tap1(ctx, s, "EndMeeting", func() (bool, error) { return s.store.EndMeeting(ctx, seen) })
+}
+
+func (s tapped) RequestEnd(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string) (b3scale.Meeting, bool, error) {
+	return tap2(ctx, s, "RequestEnd", func() (b3scale.Meeting, bool, error) {
+		return s.store.RequestEnd(ctx, key, generation, internalID)
+	})
+}
+
+func (s tapped) AdoptMeeting(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, size int) (b3scale.Meeting, bool, error) {
+	return tap2(ctx, s, "AdoptMeeting", func() (b3scale.Meeting, bool, error) {
+		return s.store.AdoptMeeting(ctx, key, backendID, room, size)
+	})
+}
+
+func (s tapped) ActivateMeeting(ctx context.Context, seen b3scale.Meeting, backendID string, room b3scale.Incarnation) (b3scale.Meeting, bool, error) {
+	return tap2(ctx, s, "ActivateMeeting", func() (b3scale.Meeting, bool, error) {
+		return s.store.ActivateMeeting(ctx, seen, backendID, room)
+	})
+}
+
+func (s tapped) PurgeMeetings(ctx context.Context, before b3scale.Micros) (int, error) {
+	return tap1(ctx, s, "PurgeMeetings", func() (int, error) { return s.store.PurgeMeetings(ctx, before) })
+}
+
+func (s tapped) NoteBluntEnd(ctx context.Context, key b3scale.MeetingKey, backendID string) error {
+	return tap0(ctx, s, "NoteBluntEnd", func() error { return s.store.NoteBluntEnd(ctx, key, backendID) })
+}
+
+func (s tapped) LiveVersions(ctx context.Context, yield func(b3scale.MeetingKey, int64)) error {
+	return tap0(ctx, s, "LiveVersions", func() error { return s.store.LiveVersions(ctx, yield) })
+}
+
+func (s tapped) VersionsSince(ctx context.Context, since int64, yield func(b3scale.MeetingKey, int64)) error {
+	return tap0(ctx, s, "VersionsSince", func() error { return s.store.VersionsSince(ctx, since, yield) })
+}
+
+func (s tapped) ReadMeetings(ctx context.Context, keys []b3scale.MeetingKey, yield func(b3scale.Meeting, []b3scale.Attendee)) error {
+	return tap0(ctx, s, "ReadMeetings", func() error { return s.store.ReadMeetings(ctx, keys, yield) })
+}
+
+func (s tapped) ConfigVersion(ctx context.Context) (string, error) {
+	return tap1(ctx, s, "ConfigVersion", func() (string, error) { return s.store.ConfigVersion(ctx) })
+}
+
+func (s tapped) Reports(ctx context.Context, since int64, yield func(backendID string, version int64, report []byte)) error {
+	return tap0(ctx, s, "Reports", func() error { return s.store.Reports(ctx, since, yield) })
+}
+
+func (s tapped) BookOrphan(ctx context.Context, key b3scale.MeetingKey, backendID, internalID string) (bool, error) {
+	return tap1(ctx, s, "BookOrphan", func() (bool, error) { return s.store.BookOrphan(ctx, key, backendID, internalID) })
+}
+
+func (s tapped) Orphans(ctx context.Context, backendID string) ([]b3scale.Orphan, error) {
+	return tap1(ctx, s, "Orphans", func() ([]b3scale.Orphan, error) { return s.store.Orphans(ctx, backendID) })
+}
+
+func (s tapped) LeaseOrphan(ctx context.Context, key b3scale.MeetingKey, backendID string, d time.Duration) (bool, error) {
+	return tap1(ctx, s, "LeaseOrphan", func() (bool, error) { return s.store.LeaseOrphan(ctx, key, backendID, d) })
+}
+
+func (s tapped) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, elsewhere *b3scale.Alive) (b3scale.Settlement, b3scale.Meeting, error) {
+	return tap2(ctx, s, "SettleOrphan", func() (b3scale.Settlement, b3scale.Meeting, error) {
+		return s.store.SettleOrphan(ctx, key, backendID, room, elsewhere)
+	})
+}
+
+func (s tapped) DeleteOrphans(ctx context.Context, backendID string, keys []b3scale.MeetingKey, before b3scale.Micros, patience time.Duration) error {
+	return tap0(ctx, s, "DeleteOrphans", func() error { return s.store.DeleteOrphans(ctx, backendID, keys, before, patience) })
+}
+
+func (s tapped) MarkListed(ctx context.Context, backendID string, t0 b3scale.Micros) error {
+	return tap0(ctx, s, "MarkListed", func() error { return s.store.MarkListed(ctx, backendID, t0) })
+}
+
+func (s tapped) SaveSightings(ctx context.Context, backendID string, seen []b3scale.Sighting) ([]int64, error) {
+	return tap1(ctx, s, "SaveSightings", func() ([]int64, error) { return s.store.SaveSightings(ctx, backendID, seen) })
+}
+
+func (s tapped) SaveReport(ctx context.Context, backendID string, report []byte) error {
+	return tap0(ctx, s, "SaveReport", func() error { return s.store.SaveReport(ctx, backendID, report) })
+}
+
+func (s tapped) Attendees(ctx context.Context, yield func(b3scale.MeetingKey, b3scale.Attendee)) error {
+	return tap0(ctx, s, "Attendees", func() error { return s.store.Attendees(ctx, yield) })
+}
+
+func (s tapped) SaveProbes(ctx context.Context, instance string, reached []string) error {
+	return tap0(ctx, s, "SaveProbes", func() error { return s.store.SaveProbes(ctx, instance, reached) })
+}
+
+func (s tapped) Probes(ctx context.Context) (map[string]b3scale.Micros, error) {
+	return tap1(ctx, s, "Probes", func() (map[string]b3scale.Micros, error) { return s.store.Probes(ctx) })
+}
+
+func (s tapped) SaveHeartbeats(ctx context.Context, heard []string) error {
+	return tap0(ctx, s, "SaveHeartbeats", func() error { return s.store.SaveHeartbeats(ctx, heard) })
+}
+
+func (s tapped) DeclareLost(ctx context.Context, backendID string) (bool, error) {
+	return tap1(ctx, s, "DeclareLost", func() (bool, error) { return s.store.DeclareLost(ctx, backendID) })
+}
+
+func (s tapped) PassVerdict(ctx context.Context, backendID string, silent time.Duration) (bool, error) {
+	return tap1(ctx, s, "PassVerdict", func() (bool, error) { return s.store.PassVerdict(ctx, backendID, silent) })
+}
+
+func (s tapped) ClearLost(ctx context.Context, backendID string) (bool, error) {
+	return tap1(ctx, s, "ClearLost", func() (bool, error) { return s.store.ClearLost(ctx, backendID) })
+}
+
+func (s tapped) Leases(ctx context.Context) (map[string]string, error) {
+	return tap1(ctx, s, "Leases", func() (map[string]string, error) { return s.store.Leases(ctx) })
+}
+
+func (s tapped) AcquireLeases(ctx context.Context, names []string, holder string, d time.Duration) ([]string, error) {
+	return tap1(ctx, s, "AcquireLeases", func() ([]string, error) { return s.store.AcquireLeases(ctx, names, holder, d) })
+}
+
+func (s tapped) ReleaseLeases(ctx context.Context, names []string, holder string) error {
+	return tap0(ctx, s, "ReleaseLeases", func() error { return s.store.ReleaseLeases(ctx, names, holder) })
+}
+
+func (s tapped) PurgeInstances(ctx context.Context, gone time.Duration) error {
+	return tap0(ctx, s, "PurgeInstances", func() error { return s.store.PurgeInstances(ctx, gone) })
+}
+
+func (s tapped) Now(ctx context.Context) (b3scale.Micros, error) {
+	return tap1(ctx, s, "Now", func() (b3scale.Micros, error) { return s.store.Now(ctx) })
+}
+
+func (s tapped) Close() error { return s.store.Close() }

@@ -1,0 +1,240 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"b3scale"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// pool lends PostgreSQL's connections and bounds how long a call may take. Who
+// waits for one may give up. Whoever has one goes on until its deadline: to
+// abandon a statement costs the connection, and leaves open what it did.
+type pool struct {
+	db      *sql.DB
+	dialect *dialect
+	now     func() time.Time // nil: the database's clock
+	timeout time.Duration
+	pulse   *pulse
+	slots   chan struct{} // one per connection in use
+	closed  chan struct{}
+	texts   sync.Map // as written → as sent
+}
+
+func newPool(config *pgx.ConnConfig, d *dialect, opts PostgresOptions) *pool {
+	beat := &pulse{patience: opts.Timeout / 4}
+	p := &pool{
+		db:      sql.OpenDB(&pgConnector{config: config, dials: make(chan struct{}, 4), limits: limitsFor(opts.Timeout), pulse: beat}),
+		dialect: d,
+		now:     opts.Now,
+		timeout: opts.Timeout,
+		pulse:   beat,
+		slots:   make(chan struct{}, opts.PoolSize),
+		closed:  make(chan struct{}),
+	}
+	// The slots bound their number. A bound here would open some of them in the
+	// background, with nobody's deadline.
+	p.db.SetMaxIdleConns(opts.PoolSize)
+	return p
+}
+
+// close refuses further calls and lets those under way finish.
+func (p *pool) close() error {
+	close(p.closed)
+	end := time.NewTimer(2 * p.timeout)
+	defer end.Stop()
+	for range cap(p.slots) {
+		select {
+		case p.slots <- struct{}{}:
+		case <-end.C:
+			return p.db.Close()
+		}
+	}
+	return p.db.Close()
+}
+
+// lend waits for a connection as long as wait allows and calls use with it.
+func (p *pool) lend(wait context.Context, use func(c *sql.Conn) error) error {
+	if err := wait.Err(); err != nil {
+		return err
+	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.closed:
+		return errClosed
+	case <-wait.Done():
+		return wait.Err()
+	}
+	defer func() { <-p.slots }()
+	c, err := p.db.Conn(wait)
+	if err != nil {
+		return repeatable{err}
+	}
+	keep := false // so it stays when use panics
+	defer func() {
+		if !keep {
+			_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		_ = c.Close()
+	}()
+	err = use(c)
+	keep = !broken(err)
+	if !keep && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		p.pulse.lost()
+	}
+	return err
+}
+
+// repeatable is an error after which a job may simply run again: certainly it
+// changed nothing, or it does not matter if it did. Another connection may do
+// better.
+type repeatable struct{ error }
+
+func (e repeatable) Unwrap() error { return e.error }
+
+// broken reports whether a connection is of no use after an error: it may be
+// half read, its server ends, or has become one that only reads.
+func broken(err error) bool {
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		return false
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Severity != "ERROR" || len(e.Code) < 2 || e.Code[:2] == "08" || e.Code[:2] == "57" && e.Code != "57014" || e.Code == "25006"
+	}
+	return b3scale.CodeOf(err) == ""
+}
+
+const (
+	maxBusy = 6 // times to try what was locked, deadlocked or not serialisable
+	maxLost = 2 // times to try what lost its connection: the rest of the pool may be lost too
+)
+
+// insist calls once until it succeeds or another time would not help. Both
+// contexts end in time; only the first one when the caller gives up.
+func (p *pool) insist(caller context.Context, once func(wait, run context.Context) error) error {
+	wait, cancel := context.WithTimeout(caller, p.timeout)
+	defer cancel()
+	deadline, _ := wait.Deadline()
+	run, cancel := context.WithDeadline(context.WithoutCancel(caller), deadline)
+	defer cancel()
+	for try := 1; ; try++ {
+		err := once(wait, run)
+		if !p.again(err, try) {
+			return err
+		}
+		// Those who met once shall not meet again.
+		pause := time.NewTimer(rand.N(time.Duration(try*try) * time.Millisecond)) //nolint:gosec // chance, no secret
+		select {
+		case <-pause.C:
+		case <-wait.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
+
+func (p *pool) again(err error, try int) bool {
+	if err == nil {
+		return false
+	}
+	if p.dialect.failureOf(err) == failureBusy {
+		return try < maxBusy
+	}
+	_, ok := errors.AsType[repeatable](err)
+	return ok && try < maxLost && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// patiently is insist for a job that may take long: it is given up when it makes
+// no progress for as long as others have for everything, or after longest.
+func (p *pool) patiently(caller context.Context, longest time.Duration, once func(run context.Context, more func()) error) error {
+	run, cancel := context.WithTimeout(caller, longest)
+	defer cancel()
+	stalled := time.AfterFunc(p.timeout, cancel)
+	defer stalled.Stop()
+	for try := 1; ; try++ {
+		err := once(run, func() { stalled.Reset(p.timeout) })
+		if run.Err() != nil || !p.again(err, try) {
+			return err
+		}
+	}
+}
+
+// pgReader reads. Each of its statements sees all that was committed before.
+type pgReader struct{ *pool }
+
+func (r pgReader) do(ctx context.Context, run job) error {
+	return r.insist(ctx, func(wait, ctx context.Context) error {
+		return r.lend(wait, func(c *sql.Conn) error {
+			err := run(ctx, &pgSession{conn: c, pool: r.pool})
+			if broken(err) {
+				return repeatable{err}
+			}
+			return err
+		})
+	})
+}
+
+// long does not read again what the caller has seen.
+func (r pgReader) long(ctx context.Context, run job) error {
+	return r.patiently(ctx, longestRead, func(ctx context.Context, more func()) error {
+		return r.lend(ctx, func(c *sql.Conn) error {
+			began := false
+			err := run(ctx, &pgSession{conn: c, pool: r.pool, more: func() { began = true; more() }})
+			if broken(err) && !began {
+				return repeatable{err}
+			}
+			return err
+		})
+	})
+}
+
+// pgWriter writes.
+type pgWriter struct{ *pool }
+
+func (w pgWriter) do(ctx context.Context, run job) error {
+	return w.insist(ctx, func(wait, ctx context.Context) error {
+		return w.lend(wait, func(c *sql.Conn) error {
+			return (&pgSession{conn: c, pool: w.pool}).transaction(ctx, run)
+		})
+	})
+}
+
+func (w pgWriter) long(ctx context.Context, run job) error {
+	return w.patiently(ctx, longestWrite, func(ctx context.Context, more func()) error {
+		return w.lend(ctx, func(c *sql.Conn) error {
+			return (&pgSession{conn: c, pool: w.pool, more: more}).transaction(ctx, run)
+		})
+	})
+}
+
+// alone needs no BEGIN and COMMIT, which are two more round trips. Nobody knows
+// whether a statement was committed whose answer was lost; it runs again.
+func (w pgWriter) alone(ctx context.Context, run job) error {
+	return w.insist(ctx, func(wait, ctx context.Context) error {
+		return w.lend(wait, func(c *sql.Conn) error {
+			err := run(ctx, &pgSession{conn: c, pool: w.pool})
+			if broken(err) {
+				return repeatable{err}
+			}
+			return err
+		})
+	})
+}
+
+func (w pgWriter) first(ctx context.Context, try, otherwise job) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err := w.alone(ctx, try)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w.do(ctx, otherwise)
+	}
+	return err
+}
