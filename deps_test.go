@@ -73,7 +73,7 @@ var house = map[string][]string{
 	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},
 	"bench": {
 		".", "bbb", "bbb/bbbtest", "internal/app", "internal/cluster", "internal/config",
-		"internal/gateway", "internal/routing", "internal/sqlstore", "internal/web",
+		"internal/gateway", "internal/pgtest", "internal/routing", "internal/sqlstore", "internal/web",
 	},
 }
 

@@ -17,6 +17,8 @@ type settings struct {
 	measure  time.Duration
 	nodes    int
 	only     string
+	stores   string
+	postgres string             // URL of an empty database; "": a private server
 	first    map[string]float64 // ratios of the first run, by work
 }
 
@@ -34,6 +36,8 @@ func bench() error {
 	flag.DurationVar(&s.measure, "measure", 3*time.Second, "how long each measurement lasts")
 	flag.IntVar(&s.nodes, "nodes", 20, "simulated nodes")
 	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings")
+	flag.StringVar(&s.stores, "stores", "sqlite,postgres", "a comma list of the databases to run on")
+	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database; by default a private server is started, which never waits for the disk")
 	role := flag.String("role", "", "internal: floor or nodes")
 	seeded := flag.Int("seeded", 0, "internal: rooms of the nodes")
 	flag.Parse()

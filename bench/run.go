@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"b3scale"
+	"b3scale/internal/pgtest"
 	"b3scale/internal/sqlstore"
 )
 
@@ -32,18 +33,39 @@ func run(ctx context.Context, s settings) error {
 	}
 	defer floor.stop()
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "work\tmeetings\trequests/s\tfloor/s\tof the floor\tof the first row\t")
-	for _, meetings := range s.meetings {
-		if err := runWith(ctx, s, filepath.Join(dir, strconv.Itoa(meetings)+".db"), binary, floor.addresses[0], meetings, table); err != nil {
-			return err
+	_, _ = fmt.Fprintln(table, "work\tstore\tmeetings\trequests/s\tfloor/s\tof the floor\tof the first row\t")
+	for _, store := range strings.Split(s.stores, ",") {
+		for _, meetings := range s.meetings {
+			if err := runOn(ctx, s, store, dir, binary, floor.addresses[0], meetings, table); err != nil {
+				return err
+			}
 		}
 	}
 	return table.Flush()
 }
 
+// runOn makes the database, measures, and throws it away.
+func runOn(ctx context.Context, s settings, store, dir, binary, floor string, meetings int, table *tabwriter.Writer) error {
+	url := "sqlite:" + filepath.Join(dir, strconv.Itoa(meetings)+".db")
+	switch {
+	case store == "postgres" && s.postgres != "":
+		url = s.postgres
+	case store == "postgres":
+		private, stop, err := pgtest.Launch()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stop() }()
+		url = private
+	case store != "sqlite":
+		return fmt.Errorf("-stores: %q is not one of sqlite, postgres", store)
+	}
+	return runWith(ctx, s, store, url, binary, floor, meetings, table)
+}
+
 // runWith measures all work with so many meetings in the cluster.
-func runWith(ctx context.Context, s settings, database, binary, floor string, meetings int, table *tabwriter.Writer) error {
-	fmt.Fprintf(os.Stderr, "%d meetings: seeding\n", meetings)
+func runWith(ctx context.Context, s settings, store, database, binary, floor string, meetings int, table *tabwriter.Writer) error {
+	fmt.Fprintf(os.Stderr, "%s, %d meetings: seeding\n", store, meetings)
 	nodes, err := startRole(ctx, "-role", "nodes", "-nodes", strconv.Itoa(s.nodes), "-seeded", strconv.Itoa(meetings))
 	if err != nil {
 		return err
@@ -59,11 +81,11 @@ func runWith(ctx context.Context, s settings, database, binary, floor string, me
 	defer daemon.stop()
 	settle(ctx, meetings)
 	for _, w := range works(meetings) {
-		if s.only != "" && !strings.Contains(","+s.only+",", ","+w.name+",") || meetings < w.atLeast {
+		if s.only != "" && !strings.Contains(","+s.only+",", ","+w.name+",") || meetings < w.atLeast || store == "postgres" && w.memory {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "%d meetings: %s\n", meetings, w.name)
-		if err := compare(ctx, s, w, daemon.addresses[0], floor, meetings, table); err != nil {
+		fmt.Fprintf(os.Stderr, "%s, %d meetings: %s\n", store, meetings, w.name)
+		if err := compare(ctx, s, w, store, daemon.addresses[0], floor, meetings, table); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
@@ -85,6 +107,7 @@ type work struct {
 	want    string
 	request func(i int64) []byte
 	bytes   bool // compare bytes per second, not requests
+	memory  bool // the store has no part in it
 }
 
 func works(meetings int) []work {
@@ -102,10 +125,10 @@ func works(meetings int) []work {
 	run := strconv.FormatInt(time.Now().Unix(), 36)
 	return []work{
 		{name: "join", want: " 302 ", request: rendered("join", "fullName=Ada+Example&meetingID={}&password=attendee&userID=17&role=VIEWER")},
-		{name: "isMeetingRunning", want: "<running>false", request: rendered("isMeetingRunning", "meetingID={}")},
+		{name: "isMeetingRunning", memory: true, want: "<running>false", request: rendered("isMeetingRunning", "meetingID={}")},
 		{name: "createAgain", want: "SUCCESS", request: rendered("create", "name=Physics&meetingID={}&attendeePW=attendee&moderatorPW=moderator")},
-		{name: "getMeetingInfo", want: "SUCCESS", request: rendered("getMeetingInfo", "meetingID={}")},
-		{name: "getMeetings", want: " 200 ", atLeast: listed, bytes: true, request: func(int64) []byte { return get(api(listKey), "getMeetings", "") }},
+		{name: "getMeetingInfo", memory: true, want: "SUCCESS", request: rendered("getMeetingInfo", "meetingID={}")},
+		{name: "getMeetings", memory: true, want: " 200 ", atLeast: listed, bytes: true, request: func(int64) []byte { return get(api(listKey), "getMeetings", "") }},
 		{name: "create", want: "SUCCESS", request: func(i int64) []byte {
 			return get(api(frontendKey), "create", "name=Physics&meetingID=new-"+run+"-"+strconv.FormatInt(i, 10))
 		}},
@@ -114,7 +137,7 @@ func works(meetings int) []work {
 
 // compare measures the floor, the work, and the floor again: what else the
 // machine does then weighs on both.
-func compare(ctx context.Context, s settings, w work, daemon, floor string, meetings int, table *tabwriter.Writer) error {
+func compare(ctx context.Context, s settings, w work, store, daemon, floor string, meetings int, table *tabwriter.Writer) error {
 	var next atomic.Int64
 	ours := target{address: daemon, request: w.request, want: w.want}
 	warm, err := measure(ctx, ours, s.callers, s.measure/3, &next)
@@ -145,18 +168,25 @@ func compare(ctx context.Context, s settings, w work, daemon, floor string, meet
 	}
 	ratio := got.perSecond / bare
 	growth := "" // how the ratio stands to that with the first number of meetings
-	if first, ok := s.first[w.name]; ok {
+	if first, ok := s.first[store+w.name]; ok {
 		growth = fmt.Sprintf("%.0f %%", 100*ratio/first)
 	} else {
-		s.first[w.name] = ratio
+		s.first[store+w.name] = ratio
 	}
-	_, err = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f %%\t%s\t\n", w.name, meetings, got.perSecond, bare, 100*ratio, growth)
+	_, err = fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%.0f\t%.0f %%\t%s\t\n", w.name, store, meetings, got.perSecond, bare, 100*ratio, growth)
 	return err
+}
+
+func open(ctx context.Context, database string) (*sqlstore.Store, error) {
+	if path, found := strings.CutPrefix(database, "sqlite:"); found {
+		return sqlstore.Open(ctx, path, sqlstore.Options{})
+	}
+	return sqlstore.Connect(ctx, b3scale.Secret(database), sqlstore.PostgresOptions{PollOnly: true, Timeout: time.Minute})
 }
 
 // seed writes the frontends, backends and meetings that the nodes have.
 func seed(ctx context.Context, database string, hosts []string, meetings int) error {
-	store, err := sqlstore.Open(ctx, database, sqlstore.Options{})
+	store, err := open(ctx, database)
 	if err != nil {
 		return err
 	}

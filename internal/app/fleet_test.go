@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,8 +38,11 @@ func startFleet(t *testing.T, dsn string, settings ...string) *fleet {
 		t.Fatal(err)
 	}
 	binary := buildDaemon(t)
-	for range fleetMembers {
+	for i := range fleetMembers {
 		d := &daemon{binary: binary, env: env}
+		if i == fleetMembers-1 { // one that hears nothing and only polls is right, too
+			d.env = append(slices.Clone(env), "B3SCALE_DB_LISTEN_URL=off")
+		}
 		t.Cleanup(d.kill)
 		d.begin(t)
 		f.members = append(f.members, d)

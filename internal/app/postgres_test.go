@@ -219,6 +219,31 @@ func TestCheckOfABadDatabase(t *testing.T) {
 	}
 }
 
+// With an address for the news of its own, both are tried.
+func TestCheckTriesBothAddresses(t *testing.T) {
+	t.Parallel()
+	good := pgtest.NewDatabase(t)
+	env := []string{"B3SCALE_DB_URL=" + good, "B3SCALE_LISTEN_HTTP=127.0.0.1:0"}
+	if code, _, stderr := run([]string{"migrate"}, env); code != 0 {
+		t.Fatal(stderr)
+	}
+	for _, c := range []struct {
+		url, listen string
+		code        int
+		want        string
+	}{
+		{good, good, 0, "ok       store"},
+		{good, refusing(t, "57P03"), 1, "starting up"},
+		{refusing(t, "28P01"), good, 1, "password"},
+	} {
+		code, stdout, stderr := run([]string{"check"}, append(env[1:], "B3SCALE_DB_URL="+c.url, "B3SCALE_DB_LISTEN_URL="+c.listen))
+		if code != c.code || !strings.Contains(stdout, c.want) {
+			t.Errorf("exit code %d, %s%s, want %d and %q", code, stdout, stderr, c.code, c.want)
+		}
+		noSecrets(t, "check", stdout+stderr, databasePassword)
+	}
+}
+
 // Waiting does not help against these: the start ends at once.
 func TestStartWithABadDatabase(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,7 @@ type instance struct {
 	slot    *slot
 	cluster *Cluster
 	own     *sqlstore.Store // nil where the store is shared
+	born    time.Time
 	stopped chan struct{}
 }
 
@@ -157,7 +158,7 @@ func (w *world) start(s *slot) *instance {
 
 // birth makes an instance, which does nothing by itself yet.
 func (w *world) birth(s *slot) *instance {
-	i := &instance{slot: s, stopped: make(chan struct{})}
+	i := &instance{slot: s, born: time.Now(), stopped: make(chan struct{})}
 	shared := w.chaos.on.instances > 1
 	store := w.store
 	if w.database.dsn != "" {

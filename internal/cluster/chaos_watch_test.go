@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -10,21 +11,19 @@ import (
 // asked remembers who was reached, and who said so to the store.
 type asked struct {
 	mu       sync.Mutex
-	answered map[int]map[int]time.Time // slot → node: last good probe
+	answered map[[2]int][]time.Time // slot and node: good probes of the last minute
 	stored   map[string]time.Time      // backend id: last good probe or heartbeat that is durable
 }
 
 func newAsked() *asked {
-	return &asked{answered: map[int]map[int]time.Time{}, stored: map[string]time.Time{}}
+	return &asked{answered: map[[2]int][]time.Time{}, stored: map[string]time.Time{}}
 }
 
 func (a *asked) probe(slot, node int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.answered[slot] == nil {
-		a.answered[slot] = map[int]time.Time{}
-	}
-	a.answered[slot][node] = time.Now()
+	key := [2]int{slot, node}
+	a.answered[key] = append(slices.DeleteFunc(a.answered[key], func(t time.Time) bool { return time.Since(t) > time.Minute }), time.Now())
 }
 
 func (a *asked) store(backends []string) {
@@ -41,10 +40,17 @@ func (a *asked) storedAt(backendID string) time.Time {
 	return a.stored[backendID]
 }
 
-func (a *asked) answeredAt(slot, node int) time.Time {
+// answeredAt is when the node answered an instance, not longer ago than that
+// and long enough for the store to have been told.
+func (a *asked) answeredAt(slot, node int, within time.Duration) (at time.Time, found bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.answered[slot][node]
+	for _, t := range a.answered[[2]int{slot, node}] {
+		if age := time.Since(t); age > 6*time.Second && age < within {
+			return t, true
+		}
+	}
+	return at, false
 }
 
 // told notes what answers show.

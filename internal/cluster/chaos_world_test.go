@@ -124,7 +124,7 @@ func (w *world) calm() {
 	for n := range w.nodes {
 		w.admin(n, b3scale.AdminReady)
 	}
-	time.Sleep(61*time.Second + w.chaos.patience)
+	time.Sleep(w.c.opts.HealAfter + time.Second + w.chaos.patience)
 	w.listedTimes(w.c, 5)
 	for _, s := range w.slots {
 		w.c = s.get().cluster

@@ -34,6 +34,9 @@ func (j *judge) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, gene
 	if ok && m.Generation != generation {
 		j.w.witness.broken("I5", "%s: the room %s of generation %d was confirmed for %d", key.MeetingID, room.InternalID, generation, m.Generation)
 	}
+	if ok && m.EndRequested() {
+		j.w.witness.broken("I5", "%s: the room %s, whose end was requested, was confirmed", key.MeetingID, room.InternalID)
+	}
 	j.w.countIf(ok, "confirmed")
 	j.w.countIf(!ok && err == nil, "not confirmed")
 	return m, ok, err
@@ -71,6 +74,9 @@ func (j *judge) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backen
 func (j *judge) ClaimMeeting(ctx context.Context, c b3scale.Claim) (b3scale.Meeting, bool, error) {
 	m, fit, err := j.Store.ClaimMeeting(ctx, c)
 	j.w.countIf(fit, "claimed")
+	if fit && j.w.witness.bookedWhereItLives() {
+		j.w.witness.broken("I4", "%s: placed where it is booked", c.Key.MeetingID)
+	}
 	return m, fit, err
 }
 
@@ -149,8 +155,8 @@ func (j *judge) PassVerdict(ctx context.Context, backendID string, silent time.D
 		j.w.witness.broken("verdict", "node %d is called lost after %v, the store was told %v ago that it lives", node, silent, time.Since(stored))
 	}
 	for _, s := range j.w.slots {
-		answered := j.w.asked.answeredAt(s.number, node)
-		if i := s.get(); i != nil && !i.dead.Load() && time.Since(answered) < silent-15*time.Second && s.weather.fairSince(answered.Add(-time.Second)) {
+		answered, found := j.w.asked.answeredAt(s.number, node, silent)
+		if i := s.get(); found && i != nil && !i.dead.Load() && i.born.Before(answered) && s.weather.fairSince(answered.Add(-time.Second)) {
 			j.w.witness.broken("verdict", "node %d is called lost after %v, instance %d reached it %v ago and its store answers", node, silent, s.number, time.Since(answered))
 		}
 	}

@@ -213,7 +213,7 @@ func (s *site) lister(all []*member, node int) int {
 	s.t.Helper()
 	found := -1
 	for i, m := range all {
-		if m.Cluster.lists(s.backends[node]) {
+		if m.lists(s.backends[node]) {
 			if found >= 0 {
 				s.t.Errorf("instances %d and %d both list node %d", found, i, node)
 			}
@@ -268,7 +268,7 @@ func TestDeadListerIsReplacedInSeconds(t *testing.T) {
 		dead["instance-0"].Store(true)
 		time.Sleep(all[0].opts.Lease * 3 / 4)
 		for n := range s.nodes {
-			if all[0].Cluster.lists(s.backends[n]) {
+			if all[0].lists(s.backends[n]) {
 				t.Errorf("the dead instance still trusts itself to list node %d", n)
 			}
 		}

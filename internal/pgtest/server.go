@@ -15,6 +15,21 @@ func Start(t testing.TB) *Server {
 	return start(t, false)
 }
 
+// Launch starts a server for a program that is no test, and returns the URL of
+// an empty database in it.
+func Launch() (dsn string, stop func() error, err error) {
+	c, err := newCluster(false)
+	if err != nil {
+		return "", nil, err
+	}
+	name, err := createDatabase(c.dsn("postgres"), "template0")
+	if err != nil {
+		_ = c.close() // the first error says it
+		return "", nil, err
+	}
+	return c.dsn(name), c.close, nil
+}
+
 // StartTCP is Start on a port of 127.0.0.1 instead of a socket file.
 func StartTCP(t testing.TB) *Server {
 	t.Helper()
