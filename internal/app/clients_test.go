@@ -20,6 +20,7 @@ type clients struct {
 	ask   door
 	// resting: only meetings that exist are used, none is created and none ended.
 	resting atomic.Bool
+	busy    sync.RWMutex // held to read by those who create or end
 
 	mu      sync.Mutex
 	alive   map[string]string // acknowledged meetings and their internal ids
@@ -60,18 +61,26 @@ func (c *clients) run(ctx context.Context, workers int) (stop func()) {
 	})
 }
 
+// rest returns when nobody creates or ends any more.
+func (c *clients) rest() {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	c.resting.Store(true)
+}
+
 // step is one call. Of every two meetings of a client one is created again now
 // and then, the other is ended.
 func (c *clients) step(ctx context.Context, client string, i int) {
 	name := func(round int) string { return fmt.Sprintf("%s-%d", client, round) }
 	const round = 12
 	switch i % round {
-	case 0:
-		if !c.resting.Load() {
+	case 0, 1:
+		c.busy.RLock()
+		defer c.busy.RUnlock()
+		if i%round == 0 && !c.resting.Load() {
 			c.create(ctx, name(i/round))
 		}
-	case 1:
-		if !c.resting.Load() && i/round%2 == 1 && i/round > 8 {
+		if i%round == 1 && !c.resting.Load() && i/round%2 == 1 && i/round > 8 {
 			c.end(ctx, name(i/round-8))
 		}
 	case 2, 3:

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +28,7 @@ func databaseGoesAway(t *testing.T, outage time.Duration) {
 	stop := c.run(t.Context(), 4)
 	defer stop()
 	eventually(t, "there are meetings to work with", func() bool { return c.acknowledged() >= 60 })
-	c.resting.Store(true)
-	f.settles(t, c) // every member knows them all
+	c.rest()
 	pids := f.pids()
 	for _, way := range []struct {
 		name       string
@@ -37,9 +37,20 @@ func databaseGoesAway(t *testing.T, outage time.Duration) {
 		{"stopped", server.Stop, server.Start},
 		{"hanging", server.Pause, server.Continue},
 	} {
+		f.settles(t, c) // every member knows them all: what it has not heard of yet, memory cannot answer
 		begin := time.Now()
+		last := "last-" + way.name
+		if f.members[0].create(t.Context(), last) == "" {
+			t.Fatalf("%s: no meeting to end later", way.name)
+		}
 		way.away()
 		refused := f.createInVain(t, way.name, outage)
+		if got := f.members[0].call(t.Context(), "end", "meetingID="+last); got.status != http.StatusOK || !strings.Contains(got.body, "SUCCESS") {
+			t.Errorf("%s: end: %d %s", way.name, got.status, got.body)
+		}
+		if urls, _ := f.homes(last); len(urls) > 0 {
+			t.Errorf("%s: the room that was to end is still at %q", way.name, urls)
+		}
 		way.back()
 		f.createAgain(t, c, way.name, refused)
 		t.Logf("%s: all in all %v", way.name, time.Since(begin).Round(time.Millisecond))

@@ -140,21 +140,28 @@ func (w *world) heal(node int) {
 	}
 }
 
+// wantEnding forgives the ends that are on their way: nobody will remember them.
+func (w *world) wantEnding() error {
+	rows, err := w.witness.db.Query(`SELECT ending FROM orphans WHERE ending <> ''`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for rows.Next() {
+		var room string
+		if err := rows.Scan(&room); err != nil {
+			return err
+		}
+		w.wanted[room] = true
+	}
+	return rows.Err()
+}
+
 // empty forgets all meetings, as the restore of an old dump does.
 func (w *world) empty() {
-	rows, err := w.witness.db.Query(`SELECT ending FROM orphans WHERE ending <> ''`)
-	if err == nil {
-		w.mu.Lock()
-		for rows.Next() {
-			var room string
-			_ = rows.Scan(&room)
-			w.wanted[room] = true // its end is on the way and nobody remembers that
-		}
-		w.mu.Unlock()
-		err = rows.Err()
-		_ = rows.Close()
-	}
-	if err != nil {
+	if err := w.wantEnding(); err != nil {
 		w.witness.broken("witness", "%v", err)
 	}
 	for _, table := range []string{"attendees", "orphans", "meetings"} {

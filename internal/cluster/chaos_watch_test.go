@@ -12,7 +12,7 @@ import (
 type asked struct {
 	mu       sync.Mutex
 	answered map[[2]int][]time.Time // slot and node: good probes of the last minute
-	stored   map[string]time.Time      // backend id: last good probe or heartbeat that is durable
+	stored   map[string]time.Time   // backend id: last good probe or heartbeat that is durable
 }
 
 func newAsked() *asked {

@@ -18,7 +18,6 @@ type platform struct {
 
 var (
 	onSQLite   = platform{name: "SQLite", instances: 1}
-	onShared   = platform{name: "SQLite, shared", instances: 3} // not in use anywhere, but quick
 	onPostgres = platform{name: "PostgreSQL", instances: 3, postgres: true}
 )
 

@@ -31,7 +31,7 @@ type plan struct {
 	backend  func(i int, b *b3scale.Backend)
 	sockets  bool
 	dsn      string // of a PostgreSQL database; SQLite in a file otherwise
-	unlisted bool // nobody has ever listed the backends
+	unlisted bool   // nobody has ever listed the backends
 	opts     Options
 	load     routing.LoadOptions
 	wrap     func(b3scale.Store) b3scale.Store
