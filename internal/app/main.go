@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"b3scale/internal/config"
+	"b3scale/internal/sqlstore"
 	"b3scale/internal/web"
 )
 
@@ -142,22 +143,36 @@ func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		err = listener.Close()
 	}
 	tell("listen on "+cfg.Listen, err)
-	_, err = os.Stat(cfg.Store.Path)
-	if cfg.Store.Kind == config.SQLite && errors.Is(err, fs.ErrNotExist) && cfg.AutoMigrate {
-		tell(fmt.Sprintf("store %s: it is created at the first start", cfg.Store), nil)
-	} else {
-		cfg.AutoMigrate = false
-		a, err := New(ctx, cfg, slog.New(slog.DiscardHandler), Options{})
-		tell(fmt.Sprintf("store %s", cfg.Store), err)
-		if err == nil {
-			a.checkBackends(ctx, tell)
-			_ = a.Stop() // it only read
-		}
-	}
+	checkStore(ctx, cfg, tell)
 	if !good {
 		return errProblems
 	}
 	return nil
+}
+
+func checkStore(ctx context.Context, cfg config.Config, tell func(what string, err error)) {
+	store := fmt.Sprintf("store %s", cfg.Store)
+	migrates := cfg.AutoMigrate
+	cfg.AutoMigrate = false
+	_, missing := os.Stat(cfg.Store.Path)
+	if cfg.Store.Kind == config.SQLite && errors.Is(missing, fs.ErrNotExist) && migrates {
+		tell(store+": it is created at the first start", nil)
+		return
+	}
+	a, err := New(ctx, cfg, slog.New(slog.DiscardHandler), Options{})
+	schema, old := errors.AsType[sqlstore.SchemaError](err)
+	switch {
+	case err == nil:
+		tell(store, nil)
+		a.checkBackends(ctx, tell)
+		_ = a.Stop() // it only read
+	case migrates && schema.Missing:
+		tell(store+": it is created at the first start", nil)
+	case migrates && old:
+		tell(store+": it is migrated at the next start", nil)
+	default:
+		tell(store, err)
+	}
 }
 
 func (a *App) checkBackends(ctx context.Context, tell func(what string, err error)) {

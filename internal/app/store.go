@@ -24,18 +24,9 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (*sqlst
 	if cfg.Store.Kind == config.SQLite {
 		return sqlstore.Open(ctx, cfg.Store.Path, opts)
 	}
-	store, err := sqlstore.Connect(ctx, cfg.Store.Source, sqlstore.PostgresOptions{
+	return sqlstore.Connect(ctx, cfg.Store.Source, sqlstore.PostgresOptions{
 		Options: opts, ListenURL: cfg.ListenURL.Source, PollOnly: cfg.ListenURL.Off, PoolSize: cfg.PoolSize,
 	})
-	if err != nil || cfg.ListenURL.Source == "" {
-		return store, err
-	}
-	// The schema was looked at through the other address: try this one, too.
-	if _, err := store.Now(ctx); err != nil {
-		_ = store.Close() // nothing was written
-		return nil, err
-	}
-	return store, nil
 }
 
 // awaitStore opens the database and waits for one that does not answer yet.

@@ -179,10 +179,13 @@ func (w *world) birth(s *slot) *instance {
 	}
 	m := &mortal{nodes: s.client, weather: s.weather, called: w.called, held: w.held}
 	if w.chaos.mutation.nodes != nil {
-		m.nodes = w.chaos.mutation.nodes(w, m.nodes)
+		m.nodes = w.chaos.mutation.nodes(m.nodes)
 	}
 	m.told = func(node bbb.Node, call bbb.Call, answer *bbb.Answer) { w.told(s, node, call, answer) }
 	m.Store = tapped{store: seen, around: m.step}
+	if w.chaos.mutation.outer != nil {
+		m.Store = w.chaos.mutation.outer(m.Store)
+	}
 	m.ctx, m.die = context.WithCancel(w.ctx)
 	loaded := false
 	m.mayDie = func(method string) bool { return loaded && w.mayDie(method) }

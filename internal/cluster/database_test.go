@@ -18,6 +18,7 @@ type platform struct {
 
 var (
 	onSQLite   = platform{name: "SQLite", instances: 1}
+	onShared   = platform{name: "SQLite, shared", instances: 3} // by nobody but tests
 	onPostgres = platform{name: "PostgreSQL", instances: 3, postgres: true}
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,17 +40,20 @@ func (s *site) joined(id string) int {
 		s.t.Fatalf("join %s: %v", id, err)
 	}
 	s.enter(address)
+	node := s.nodeAt(address)
+	if node < 0 {
+		s.t.Fatalf("join %s led to %q", id, address)
+	}
+	return node
+}
+
+// nodeAt is the number of the node that an address leads to, -1 if to none.
+func (s *site) nodeAt(address string) int {
 	u, err := url.Parse(address)
 	if err != nil {
-		s.t.Fatal(err)
+		return -1
 	}
-	for i, n := range s.nodes {
-		if strings.HasPrefix(n.BaseURL(), u.Scheme+"://"+u.Host+"/") {
-			return i
-		}
-	}
-	s.t.Fatalf("join %s led to %q", id, u.Host)
-	return -1
+	return slices.IndexFunc(s.nodes, func(n *bbbtest.Node) bool { return strings.HasPrefix(n.BaseURL(), u.Scheme+"://"+u.Host+"/") })
 }
 
 func TestJoin(t *testing.T) {

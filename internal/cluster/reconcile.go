@@ -169,7 +169,9 @@ func (l *listing) takeBreakouts() {
 // room brings one listed room and its row together.
 func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) error {
 	r := l.table.Meeting(key)
-	if r != nil && !r.Breakout && r.State == b3scale.MeetingActive && r.BackendID == l.backend.ID && r.InternalID == x.InternalID && !r.EndRequested() {
+	// The first list is what creates rely on from then on, so it trusts no
+	// memory: somebody may have emptied the database.
+	if l.backend.ListedAt != 0 && r != nil && !r.Breakout && r.State == b3scale.MeetingActive && r.BackendID == l.backend.ID && r.InternalID == x.InternalID && !r.EndRequested() {
 		l.stays(r, x)
 		return nil
 	}

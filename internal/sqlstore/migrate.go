@@ -34,7 +34,7 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 			return fmt.Errorf("read the schema's version: %w", err)
 		}
 		if pending {
-			return oldSchemaError{newest}
+			return SchemaError{Needed: newest}
 		}
 	} else {
 		done, err := provider.Up(ctx)
@@ -56,11 +56,18 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 	return nil
 }
 
-// oldSchemaError says that there is something to migrate.
-type oldSchemaError struct{ needed int64 }
+// SchemaError says that there is something to migrate, where only a check was
+// asked for.
+type SchemaError struct {
+	Missing bool  // there is no schema at all
+	Needed  int64 // version
+}
 
-func (e oldSchemaError) Error() string {
-	return fmt.Sprintf("the schema is older than this program, which needs version %d: run the migrate command", e.needed)
+func (e SchemaError) Error() string {
+	if e.Missing {
+		return "the database has no schema: run the migrate command"
+	}
+	return fmt.Sprintf("the schema is older than this program, which needs version %d: run the migrate command", e.Needed)
 }
 
 // quiet keeps the migration library's remarks out of the log unless they are

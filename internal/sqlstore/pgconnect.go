@@ -31,7 +31,7 @@ const (
 func parsePostgres(url b3scale.Secret, opts PostgresOptions) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
-		return nil, errors.New("the database URL cannot be read" + reasonOf(err))
+		return nil, errors.New(reasonOf(err))
 	}
 	config.ConnectTimeout = opts.Timeout
 	config.DialFunc = (&net.Dialer{
@@ -45,7 +45,7 @@ func parsePostgres(url b3scale.Secret, opts PostgresOptions) (*pgx.ConnConfig, e
 	// A password with an @ in it, not written as %40, ends up in the host.
 	for _, f := range append([]*pgconn.FallbackConfig{{Host: config.Host}}, config.Fallbacks...) {
 		if strings.Contains(f.Host, "@") {
-			return nil, errors.New("the database URL cannot be read: the host holds an @; in a password write it as %40")
+			return nil, errors.New("the host holds an @; in a password write it as %40")
 		}
 	}
 	several := slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool {
@@ -68,10 +68,10 @@ func reasonOf(err error) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, "`: "); i >= 0 {
 		if found := reason.FindStringSubmatch(text[i:]); found != nil {
-			return ": " + found[1]
+			return found[1]
 		}
 	}
-	return ""
+	return "syntax error"
 }
 
 // pgConnector opens connections. A few at a time: when the server returns after

@@ -13,6 +13,7 @@ import (
 
 	"b3scale"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -51,9 +52,18 @@ func Connect(ctx context.Context, url b3scale.Secret, opts PostgresOptions) (*St
 func connectPostgres(ctx context.Context, url b3scale.Secret, opts PostgresOptions) (*Store, error) {
 	config, err := parsePostgres(url, opts)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
 	}
-	created, err := migratePostgres(ctx, opts)
+	direct, err := parsePostgres(opts.ListenURL, opts)
+	if err != nil {
+		return nil, fmt.Errorf("the URL for listening cannot be read: %w", err)
+	}
+	if opts.ListenURL != url {
+		if err := sameDatabase(ctx, config, direct); err != nil {
+			return nil, err
+		}
+	}
+	created, err := migratePostgres(ctx, direct, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +76,28 @@ func connectPostgres(ctx context.Context, url b3scale.Secret, opts PostgresOptio
 	return s, nil
 }
 
+// sameDatabase fails when two addresses do not lead to one database: we would
+// migrate the one and hear of the other.
+func sameDatabase(ctx context.Context, main, direct *pgx.ConnConfig) error {
+	var found [2]string
+	for i, config := range []*pgx.ConnConfig{main, direct} {
+		db := sql.OpenDB(&pgConnector{config: config, dials: make(chan struct{}, 1)})
+		err := db.QueryRowContext(ctx, `SELECT CONCAT(pg_postmaster_start_time(), ' ', oid) FROM pg_database WHERE datname = current_database()`).Scan(&found[i])
+		_ = db.Close() // it only read
+		if err != nil {
+			return err
+		}
+	}
+	if found[0] != found[1] {
+		return errors.New("the database URL and the URL for listening lead to different databases")
+	}
+	return nil
+}
+
 // migratePostgres has connections of its own: without time limits, because a
 // migration may take long, and not through a pooler, because its lock belongs
 // to a session.
-func migratePostgres(ctx context.Context, opts PostgresOptions) (created bool, err error) {
-	config, err := parsePostgres(opts.ListenURL, opts)
-	if err != nil {
-		return false, err
-	}
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresOptions) (created bool, err error) {
 	db := sql.OpenDB(&pgConnector{config: config, dials: make(chan struct{}, 1)})
 	defer db.Close()
 	var encoding string
@@ -85,12 +109,12 @@ func migratePostgres(ctx context.Context, opts PostgresOptions) (created bool, e
 	case encoding != "UTF8":
 		return false, fmt.Errorf("the database has the encoding %s; it needs UTF8", encoding)
 	case !found && opts.CheckSchemaOnly:
-		return false, errors.New("the database has no schema: run the migrate command")
+		return false, SchemaError{Missing: true}
 	}
 	if found {
 		// Without the lock, which nobody needs when there is nothing to do.
 		err := migrate(ctx, db, goose.DialectPostgres, "postgres", true, opts.Log)
-		if _, old := errors.AsType[oldSchemaError](err); !old || opts.CheckSchemaOnly {
+		if _, old := errors.AsType[SchemaError](err); !old || opts.CheckSchemaOnly {
 			return false, err
 		}
 	}
