@@ -44,7 +44,7 @@ func verdictRules() []rule {
 			without: mutation{outer: func(s b3scale.Store) b3scale.Store { return boastful{s} }},
 			scenario: func(w *world) {
 				w.slots[0].network.Cut(w.nodes[0])
-				time.Sleep(5 * time.Second)
+				time.Sleep(15 * time.Second)
 				w.everybody(func(we *weather) { we.store = storeRefuses })
 				time.Sleep(45 * time.Second)
 				// The one that is cut off is the first to find the store again.
@@ -60,7 +60,7 @@ func verdictRules() []rule {
 			without: mutation{opts: func(o *Options) { o.ProbeTimeout = 2 * time.Minute }},
 			scenario: func(w *world) {
 				w.slots[0].network.Cut(w.nodes[0])
-				time.Sleep(5 * time.Second)
+				time.Sleep(15 * time.Second)
 				w.everybody(func(we *weather) { we.still = true })
 				time.Sleep(45 * time.Second)
 				w.slots[0].weather.setStill(false)
