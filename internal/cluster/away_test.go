@@ -11,13 +11,6 @@ import (
 	"b3scale/bbb"
 )
 
-// awayDB is a database that goes away: it refuses, or it hangs until the
-// store's own limit.
-type awayDB struct {
-	b3scale.Store
-	mode *atomic.Int32
-}
-
 const (
 	dbHere int32 = iota
 	dbRefuses
@@ -27,63 +20,18 @@ const (
 // dbLimit is how long a store lets a call wait for the database.
 const dbLimit = 1500 * time.Millisecond
 
-func (s awayDB) away(ctx context.Context) error {
-	switch s.mode.Load() {
-	case dbHere:
-		return nil
-	case dbHangs:
-		pause(ctx, dbLimit)
-	}
-	return b3scale.Errorf(b3scale.Unavailable, "the store does not answer")
-}
-
-func (s awayDB) Meeting(ctx context.Context, key b3scale.MeetingKey) (b3scale.Meeting, error) {
-	if err := s.away(ctx); err != nil {
-		return b3scale.Meeting{}, err
-	}
-	return s.Store.Meeting(ctx, key)
-}
-
-func (s awayDB) ClaimMeeting(ctx context.Context, c b3scale.Claim) (b3scale.Meeting, bool, error) {
-	if err := s.away(ctx); err != nil {
-		return b3scale.Meeting{}, false, err
-	}
-	return s.Store.ClaimMeeting(ctx, c)
-}
-
-func (s awayDB) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (b3scale.Meeting, bool, error) {
-	if err := s.away(ctx); err != nil {
-		return b3scale.Meeting{}, false, err
-	}
-	return s.Store.ConfirmMeeting(ctx, key, generation, room)
-}
-
-func (s awayDB) EndMeeting(ctx context.Context, seen b3scale.Meeting) (bool, error) {
-	if err := s.away(ctx); err != nil {
-		return false, err
-	}
-	return s.Store.EndMeeting(ctx, seen)
-}
-
-func (s awayDB) RequestEnd(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string) (b3scale.Meeting, bool, error) {
-	if err := s.away(ctx); err != nil {
-		return b3scale.Meeting{}, false, err
-	}
-	return s.Store.RequestEnd(ctx, key, generation, internalID)
-}
-
-func (s awayDB) SaveProbes(ctx context.Context, instance string, reached []string) error {
-	if err := s.away(ctx); err != nil {
-		return err
-	}
-	return s.Store.SaveProbes(ctx, instance, reached)
-}
-
-func (s awayDB) VersionsSince(ctx context.Context, since int64, yield func(b3scale.MeetingKey, int64)) error {
-	if err := s.away(ctx); err != nil {
-		return err
-	}
-	return s.Store.VersionsSince(ctx, since, yield)
+// awayDB is a database that goes away: it refuses, or it hangs until the
+// store's own limit.
+func awayDB(store b3scale.Store, mode *atomic.Int32) b3scale.Store {
+	return tapped{store: store, around: func(ctx context.Context, _ string, call func() error) error {
+		switch mode.Load() {
+		case dbHere:
+			return call()
+		case dbHangs:
+			pause(ctx, dbLimit)
+		}
+		return b3scale.Errorf(b3scale.Unavailable, "the store does not answer")
+	}}
 }
 
 // A database that is gone for a while stops nothing but new meetings.
@@ -93,7 +41,7 @@ func TestWithoutTheDatabaseMemoryAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var mode atomic.Int32
-			p := plan{wrap: func(store b3scale.Store) b3scale.Store { return awayDB{store, &mode} }}
+			p := plan{wrap: func(store b3scale.Store) b3scale.Store { return awayDB(store, &mode) }}
 			inBubble(t, p, func(t *testing.T, s *site) {
 				all := s.members(2)
 				time.Sleep(15 * time.Second)
@@ -152,4 +100,29 @@ func TestWithoutTheDatabaseMemoryAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Somebody who waits for the moderator asks isMeetingRunning, again and again.
+func TestWithoutTheDatabaseMeetingsBegin(t *testing.T) {
+	t.Parallel()
+	var mode atomic.Int32
+	p := plan{wrap: func(store b3scale.Store) b3scale.Store { return awayDB(store, &mode) }}
+	inBubble(t, p, func(t *testing.T, s *site) {
+		s.members(2)
+		time.Sleep(15 * time.Second)
+		s.created("room")
+		time.Sleep(15 * time.Second)
+		mode.Store(dbRefuses)
+		time.Sleep(5 * time.Second)
+		s.joined("room")
+		time.Sleep(10 * time.Second)
+		if !s.c.Running(s.key("room")) {
+			t.Error("somebody is in the room, and nobody says so")
+		}
+		mode.Store(dbHere)
+		time.Sleep(30 * time.Second)
+		if m, _ := s.row("room"); !s.c.Running(s.key("room")) || len(m.Info) == 0 {
+			t.Errorf("with the database back: running %v, stored %q", s.c.Running(s.key("room")), m.Info)
+		}
+	})
 }

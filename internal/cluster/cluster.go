@@ -93,7 +93,8 @@ type Cluster struct {
 
 	halted   context.Context // ends with Halt
 	halt     context.CancelFunc
-	storedAt atomic.Int64 // microseconds; our last successful write
+	born     time.Time
+	storedAt atomic.Int64 // nanoseconds since we were born; our last successful write
 	silent   silentStore
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
@@ -109,7 +110,7 @@ type Cluster struct {
 func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logger, opts Options) *Cluster {
 	halted, halt := context.WithCancel(context.Background())
 	return &Cluster{
-		halted: halted, halt: halt,
+		halted: halted, halt: halt, born: time.Now(),
 		store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(),
 		reload: make(chan struct{}, 1), watchers: map[string]*watcher{},
 	}
@@ -146,9 +147,14 @@ func (c *Cluster) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load probes: %w", err)
 	}
+	stored, err := c.store.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("load probes: %w", err)
+	}
+	ahead := time.Until(stored.Time()) // the store's clock, of ours
 	for id, at := range probes {
 		if b := c.table.Backend(id); b != nil {
-			b.Restore(at)
+			b.Restore(at.Add(-ahead))
 		}
 	}
 	if err := c.loadMeetings(ctx); err != nil {
@@ -157,7 +163,7 @@ func (c *Cluster) Load(ctx context.Context) error {
 	if err := c.loadAttendees(ctx); err != nil {
 		return err
 	}
-	c.storedAt.Store(time.Now().UnixMicro())
+	c.stored()
 	return nil
 }
 
@@ -231,7 +237,9 @@ func (c *Cluster) loadAttendees(ctx context.Context) error {
 	}
 	now := time.Now()
 	for r, attendees := range people {
-		c.table.Observe(r.key, r.internal, storedFacts(attendees), nil, 0, now)
+		if known := c.table.Meeting(r.key); known != nil {
+			c.table.Observe(r.key, r.internal, storedFacts(attendees), nil, known.AsOf(), now)
+		}
 	}
 	return nil
 }

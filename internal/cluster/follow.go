@@ -162,25 +162,40 @@ func (c *Cluster) resync(ctx context.Context) error {
 	if err := c.LoadConfig(ctx); err != nil {
 		return err
 	}
+	now, err := c.store.Now(ctx)
+	if err != nil {
+		return err
+	}
 	live := map[b3scale.MeetingKey]bool{}
-	var stale []b3scale.MeetingKey
-	err := c.store.LiveVersions(ctx, func(key b3scale.MeetingKey, version int64) {
+	var stale, newer []b3scale.MeetingKey
+	err = c.store.LiveVersions(ctx, func(key b3scale.MeetingKey, version int64) {
 		live[key] = true
 		if c.table.Stale(key, version) {
 			stale = append(stale, key)
+		} else if r := c.table.Meeting(key); r != nil && r.Version > version {
+			newer = append(newer, key)
 		}
 	})
 	if err != nil {
 		return err
 	}
+	for _, key := range newer {
+		if err := c.reread(ctx, key); err != nil {
+			return err
+		}
+	}
+	f.since = int64(now)
 	c.table.Each(func(r *routing.Room) {
 		if !live[r.Key] {
 			stale = append(stale, r.Key)
 		}
 	})
-	for backendID, r := range f.latest {
-		c.takeReport(backendID, r)
+	f.reports = 0
+	clear(f.latest)
+	if err := c.pollReports(ctx); err != nil {
+		return err
 	}
+	f.reports = int64(now)
 	return c.refresh(ctx, stale)
 }
 

@@ -13,6 +13,7 @@ import (
 type leases struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by name; how long we trust ourselves
+	extra map[string]time.Time // beyond our share, because nobody took it then
 }
 
 const (
@@ -65,7 +66,7 @@ func (c *Cluster) leaseRound(ctx context.Context, freeBefore map[string]bool) (f
 	for _, b := range backends {
 		name := listLease + b.ID
 		switch holder := held[name]; {
-		case holder == c.opts.Instance && (!b.Reachable() || len(mine) >= share):
+		case holder == c.opts.Instance && (!b.Reachable() || len(mine) >= share && time.Since(c.leases.extra[name]) > 10*c.opts.Lease):
 			surplus = append(surplus, name) // others may reach it
 		case holder == c.opts.Instance:
 			mine = append(mine, name)
@@ -75,6 +76,12 @@ func (c *Cluster) leaseRound(ctx context.Context, freeBefore map[string]bool) (f
 		}
 	}
 	for _, name := range untaken {
+		if len(mine) >= share && freeBefore[name] {
+			if c.leases.extra == nil {
+				c.leases.extra = map[string]time.Time{}
+			}
+			c.leases.extra[name] = time.Now()
+		}
 		if len(mine) < share || freeBefore[name] {
 			mine = append(mine, name)
 		}

@@ -17,10 +17,10 @@ type observation struct {
 // sighting is what the store does not know of it yet; false when nothing.
 func (o observation) sighting(backendID string) (b3scale.Sighting, bool) {
 	s := b3scale.Sighting{Key: o.known.Key, Generation: o.known.Generation, InternalID: o.known.InternalID}
-	if string(o.known.Info) != string(o.seen.Info) {
+	if o.known.Unsaved || string(o.known.Info) != string(o.seen.Info) {
 		s.Info = o.seen.Info
 	}
-	if !sameAttendees(o.known.Attendees, o.seen.Attendees) {
+	if o.known.Unsaved || !sameAttendees(o.known.Attendees, o.seen.Attendees) {
 		s.Attendees, s.AttendeesReplaced = o.seen.attendees(backendID), true
 	}
 	return s, s.Info != nil || s.AttendeesReplaced
@@ -53,13 +53,14 @@ func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observa
 	if len(changed) > 0 {
 		var err error
 		if versions, err = c.store.SaveSightings(ctx, backendID, changed); err != nil {
+			c.remember(rooms)
 			return err
 		}
 	}
 	now := time.Now()
 	for i, o := range rooms {
 		var info []byte
-		var asOf int64
+		asOf := o.known.AsOf() // newer facts may have come meanwhile
 		if n := position[i]; n > 0 {
 			if info, asOf = changed[n-1].Info, versions[n-1]; asOf == 0 {
 				continue // another room is there by now, or the meeting has moved
@@ -78,5 +79,15 @@ func (c *Cluster) observeOne(ctx context.Context, key b3scale.MeetingKey, x *sig
 	}
 	if err := c.observe(ctx, r.BackendID, []observation{{r, x}}); err != nil {
 		c.log.WarnContext(ctx, "sighting not stored", "meeting", key, "backend", r.BackendID, "error", err)
+	}
+}
+
+// remember takes in what could not be stored: people ask whether a meeting runs
+// while the store is away, too. It is stored with the next look or list.
+func (c *Cluster) remember(rooms []observation) {
+	for _, o := range rooms {
+		facts := o.seen.Facts
+		facts.Unsaved = true
+		c.table.Observe(o.known.Key, o.seen.InternalID, facts, o.seen.Info, o.known.AsOf(), time.Now())
 	}
 }

@@ -16,7 +16,11 @@ import (
 // place returns the row that counts: where the meeting lives, or where this
 // request has just claimed a place for it.
 func (a *creation) place(ctx context.Context) (b3scale.Meeting, error) {
+	known := a.table.Meeting(a.key)
 	row, found, err := a.row(ctx, a.key)
+	if err == nil && !found && known != nil && a.shared() {
+		err = a.LoadConfig(ctx) // rows do not vanish, unless somebody has emptied the database: then nothing was listed
+	}
 	if err == nil && !found {
 		var adopted bool
 		if adopted, err = a.adoptUnlisted(ctx); adopted && err == nil {

@@ -118,8 +118,11 @@ func (c *Cluster) probeLoop(ctx context.Context, id string, w *watcher) {
 
 // storeSilent reports whether our own writes have not succeeded for a while.
 func (c *Cluster) storeSilent() bool {
-	return time.Since(time.UnixMicro(c.storedAt.Load())) > 3*max(c.opts.ProbeInterval, c.opts.ProbeTimeout)
+	return time.Since(c.born)-time.Duration(c.storedAt.Load()) > 3*max(c.opts.ProbeInterval, c.opts.ProbeTimeout)
 }
+
+// stored notes that the store has just taken a write.
+func (c *Cluster) stored() { c.storedAt.Store(int64(time.Since(c.born))) }
 
 // passVerdict calls a silent backend lost, if the store agrees. Slow and
 // careful: people may be in its rooms, and a server that restarts is silent,
@@ -209,7 +212,7 @@ func (c *Cluster) saveProbes(ctx context.Context) error {
 		err := c.store.SaveProbes(ctx, c.opts.Instance, reached) // also for none: it shows that the store takes writes
 		c.silent.heard(err)
 		if err == nil {
-			c.storedAt.Store(time.Now().UnixMicro())
+			c.stored()
 		} else if ctx.Err() == nil {
 			c.log.WarnContext(ctx, "probes not stored", "error", err)
 		}

@@ -215,7 +215,7 @@ func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) er
 func (l *listing) stays(r *routing.Room, x *sight) {
 	m := mark{x.mark ^ uint64(x.InBreakouts), r.Version, r.AsOf()}
 	l.now.marks[r.Key] = m
-	if l.before.marks[r.Key] != m || r.Running != x.Running || r.People != x.People {
+	if l.before.marks[r.Key] != m || r.Unsaved || r.Running != x.Running || r.People != x.People {
 		l.inPlace = append(l.inPlace, observation{r, x})
 	}
 }

@@ -115,7 +115,7 @@ func (c *Cluster) takeReport(backendID string, report nodeReport) {
 		if in := report.InBreakouts[r.InternalID]; !r.Breakout && in != r.InBreakouts {
 			facts := r.Facts
 			facts.InBreakouts = in
-			c.table.Observe(r.Key, r.InternalID, facts, nil, 0, now)
+			c.table.Observe(r.Key, r.InternalID, facts, nil, r.AsOf(), now)
 		}
 	}
 }

@@ -102,6 +102,8 @@ func (c *Cluster) reread(ctx context.Context, key b3scale.MeetingKey) error {
 	switch {
 	case err == nil && before != nil && !before.Breakout && before.Version == m.Version:
 		// the usual case: nothing new
+	case err == nil && before != nil && !before.Breakout && before.Version > m.Version:
+		c.table.Restore(before, m, time.Now())
 	case err == nil:
 		c.table.Apply(m, time.Now())
 	case b3scale.CodeOf(err) != b3scale.NotFound:

@@ -40,9 +40,12 @@ type Observed struct {
 
 // Probed notes the outcome of one of our own probes.
 func (o *Observed) Probed(ok bool, now time.Time) {
-	if ok {
+	switch {
+	case ok:
 		o.probeOKAt.Store(now.UnixMicro())
 		o.firstOKAt.CompareAndSwap(0, now.UnixMicro())
+	case !o.probed.Load():
+		o.probeOKAt.Store(0) // what the store remembered is over
 	}
 	o.reachable.Store(ok)
 	o.probed.Store(true)

@@ -35,6 +35,7 @@ type Facts struct {
 	People      int
 	InBreakouts int      // of them, those counted in its breakout rooms
 	Attendees   [][]byte // <attendee> elements as the node gave them
+	Unsaved     bool     // the store could not be told of them
 }
 
 // View is the inside of a <meeting> element in pieces that are written one

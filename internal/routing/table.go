@@ -185,6 +185,26 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 	t.put(s, old, r, now)
 }
 
+// Restore takes in a row that is older than what was known before it was read:
+// the store itself has gone back, as after a fail-over to a standby that was
+// behind. It does nothing when known is no longer what is known.
+func (t *Table) Restore(known *Room, m b3scale.Meeting, now time.Time) {
+	s := t.shard(m.Key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[m.Key] != known {
+		return
+	}
+	r := &Room{Meeting: m}
+	if known.InternalID == m.InternalID {
+		r.Facts = known.Facts
+	}
+	if !m.Live() {
+		r = ended(m, m.Version, now)
+	}
+	t.put(s, known, r, now)
+}
+
 // Stale reports whether the row has a version that is not known here, be it of
 // the row itself or of what is stored with it.
 func (t *Table) Stale(key b3scale.MeetingKey, version int64) bool {
@@ -253,7 +273,7 @@ func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.rooms[key]
-	if old == nil || !old.Live() || old.InternalID != internalID || asOf != 0 && asOf < old.asOf {
+	if old == nil || !old.Live() || old.InternalID != internalID || asOf < old.asOf {
 		return
 	}
 	r := &Room{Meeting: old.Meeting, Facts: facts, Breakout: old.Breakout, NodeID: old.NodeID, asOf: max(asOf, old.asOf)}

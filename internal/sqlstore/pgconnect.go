@@ -41,13 +41,13 @@ func parsePostgres(url b3scale.Secret, opts PostgresOptions) (*pgx.ConnConfig, e
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "b3scale"
 	}
-	// Of several servers only the one that can write is of use.
 	// A password with an @ in it, not written as %40, ends up in the host.
 	for _, f := range append([]*pgconn.FallbackConfig{{Host: config.Host}}, config.Fallbacks...) {
 		if strings.Contains(f.Host, "@") {
 			return nil, errors.New("the host holds an @; in a password write it as %40")
 		}
 	}
+	// Of several servers only the one that can write is of use.
 	several := slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool {
 		return f.Host != config.Host || f.Port != config.Port
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -109,7 +110,9 @@ func broken(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Severity != "ERROR" || len(e.Code) < 2 || e.Code[:2] == "08" || e.Code[:2] == "57" && e.Code != "57014" || e.Code == "25006"
 	}
-	return b3scale.CodeOf(err) == ""
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, wrong := errors.AsType[*json.UnmarshalTypeError](err)
+	return b3scale.CodeOf(err) == "" && !syntax && !wrong // what somebody else has written is not the connection's fault
 }
 
 const (

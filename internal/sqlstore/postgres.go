@@ -76,9 +76,16 @@ func connectPostgres(ctx context.Context, url b3scale.Secret, opts PostgresOptio
 	return s, nil
 }
 
+// patience is how long a start waits for one answer before anything is
+// migrated: a lock, or a pooler without a database behind it, must not keep it
+// for ever.
+const patience = 5 * time.Second
+
 // sameDatabase fails when two addresses do not lead to one database: we would
 // migrate the one and hear of the other.
 func sameDatabase(ctx context.Context, main, direct *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var found [2]string
 	for i, config := range []*pgx.ConnConfig{main, direct} {
 		db := sql.OpenDB(&pgConnector{config: config, dials: make(chan struct{}, 1)})
@@ -100,9 +107,11 @@ func sameDatabase(ctx context.Context, main, direct *pgx.ConnConfig) error {
 func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresOptions) (created bool, err error) {
 	db := sql.OpenDB(&pgConnector{config: config, dials: make(chan struct{}, 1)})
 	defer db.Close()
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var encoding string
 	var found bool
-	err = db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL`).Scan(&encoding, &found)
+	err = db.QueryRowContext(soon, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL`).Scan(&encoding, &found)
 	switch {
 	case err != nil:
 		return false, err
@@ -113,7 +122,7 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresO
 	}
 	if found {
 		// Without the lock, which nobody needs when there is nothing to do.
-		err := migrate(ctx, db, goose.DialectPostgres, "postgres", true, opts.Log)
+		err := migrate(soon, db, goose.DialectPostgres, "postgres", true, opts.Log)
 		if _, old := errors.AsType[SchemaError](err); !old || opts.CheckSchemaOnly {
 			return false, err
 		}

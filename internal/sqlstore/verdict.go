@@ -18,12 +18,13 @@ const (
 
 	reachedSince = `SELECT (SELECT COUNT(*) FROM probes WHERE backend_id = $1 AND probe_ok_at > {now} - $2) +
 		(SELECT COUNT(*) FROM heartbeats WHERE backend_id = $1 AND heard_at > {now} - $2)`
-	lostLately     = `SELECT COUNT(*) FROM backends WHERE id <> $1 AND (lost OR lost_at > {now} - $2)`
+	lostLately     = `SELECT COUNT(*) FROM backends WHERE id <> $1 AND (lost AND admin_state = 'ready' OR lost_at > {now} - $2)`
 	readyToCompare = `SELECT COUNT(*) FROM backends WHERE admin_state = 'ready'`
 )
 
 // PassVerdict calls a silent backend lost. A good probe of anybody or a sign of
-// its agent within the silence is a veto; and at most max(1, (ready-1)/2) backends may be lost.
+// its agent within the silence is a veto; and of all ready backends at most
+// max(1, (ready-1)/2) may be lost, or have been lost lately.
 func (s *Store) PassVerdict(ctx context.Context, backendID string, silent time.Duration) (passed bool, err error) {
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		passed = false

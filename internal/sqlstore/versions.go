@@ -14,8 +14,8 @@ const (
 	liveVersions  = `SELECT frontend_id, meeting_id, version FROM meetings WHERE state <> 'ended'`
 	versionsSince = `SELECT frontend_id, meeting_id, version FROM meetings WHERE version >= $1`
 	configVersion = `SELECT
-		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(max(version), 0) AS TEXT) FROM frontends) || ' ' ||
-		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(max(version), 0) AS TEXT) FROM backends)`
+		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(SUM(version), 0) AS TEXT) FROM frontends) || ' ' ||
+		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(SUM(version), 0) AS TEXT) FROM backends)`
 )
 
 // LiveVersions reads the versions of all rows that are creating or active.
