@@ -1,7 +1,9 @@
 # Everything a contributor types. Needs Go and make; the rest is installed when it is missing.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -X b3scale/internal/app.Version=$(VERSION)
+BUILD := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0000000)
+LDFLAGS := -X b3scale/internal/app.Version=$(VERSION) -X b3scale/internal/app.Build=$(BUILD) \
+	-X main.Version=$(VERSION) -X main.Build=$(BUILD)
 
 # The version comes from the line above. Go's own stamping stops the build where git refuses the
 # checkout (another owner, as in containers).
@@ -9,7 +11,7 @@ GOFLAGS += -buildvcs=false
 export GOFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint bench fuzz soak clean-room
+.PHONY: help build generate demo test check lint bench fuzz soak clean-room
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +19,9 @@ help: ## list the targets
 build: ## static binaries of every command into bin/
 	@scripts/fetch-modules
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+generate: ## make what comes from the contract of the REST API: types, routes, client, page
+	@scripts/generate
 
 # Built and then run in make's place, not `go run`: a signal must reach the demo, not a parent that dies first.
 demo: ## a gateway with three simulated BBB servers; ARGS=--once drives one meeting through and exits
@@ -28,7 +33,7 @@ test: ## install what the tests need, then run all of them; TESTFLAGS='-run …'
 	@scripts/install-test-needs
 	go test $(TESTFLAGS) ./...
 
-check: ## format, vet, dependencies, licences, lint, tests with the race detector
+check: ## format, vet, dependencies, licences, generated code, lint, tests with the race detector
 	@scripts/check
 
 lint: ## golangci-lint in the version that tools/go.mod pins; ARGS=--fix mends what it can

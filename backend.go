@@ -22,6 +22,7 @@ type Backend struct {
 	AdminState      AdminState
 	LoadFactor      float64 // multiplies the load; higher means less preferred
 	Settings        BackendSettings
+	AgentRef        string // subject of the token of the agent there, empty when unset; unique
 	Lost            bool   // a stored verdict: its meetings may be placed elsewhere
 	LostAt          Micros // when that verdict was last passed
 	ListedAt        Micros // when its rooms were last listed; 0: never

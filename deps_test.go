@@ -40,7 +40,7 @@ var house = map[string][]string{
 	// Doors.
 	"internal/gateway/pages": {},
 	"internal/gateway":       {".", "bbb", "internal/cluster", "internal/auth", "internal/gateway/pages", "internal/web"},
-	"internal/adminapi":      {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
+	"internal/adminapi":      {".", "bbb", "internal/cluster", "internal/routing", "internal/auth", "internal/web"},
 	"internal/console":       {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
 	"internal/apiclient":     {},
 	"internal/agent":         {"bbb", "internal/apiclient"},
@@ -64,12 +64,15 @@ var house = map[string][]string{
 	"cmd/b3scaleagent": {"internal/agent", "internal/config"},
 	"cmd/b3scalectl":   {"internal/ctl"},
 
+	// Makes files that are committed; never in a production binary.
+	"internal/adminapi/docsgen": {},
+
 	// For tests, demonstrations and measurements; never in a production binary.
 	"bbb/bbbtest":        {".", "bbb"},
 	"internal/storetest": {"."},
 	"internal/pgtest":    {},
 	"cmd/bbbsim":         {"bbb/bbbtest", "internal/app"},
-	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/app", "internal/config"},
+	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/app", "internal/auth", "internal/config"},
 	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},
 	"bench": {
 		".", "bbb", "bbb/bbbtest", "internal/app", "internal/cluster", "internal/config",

@@ -1,5 +1,7 @@
 package b3scale
 
+import "encoding/json"
+
 // Frontend is a tenant: a Greenlight, Moodle, Nextcloud or any other BBB
 // client with a key and a secret of its own.
 type Frontend struct {
@@ -18,5 +20,55 @@ type Frontend struct {
 // FrontendSettings shape what the meetings of a frontend look like and where
 // they run. They are stored as JSON; the names are part of the REST contract.
 type FrontendSettings struct {
-	RequiredTags Tags `json:"required_tags"` // a backend must carry all of them to get a new meeting
+	RequiredTags         Tags                 `json:"required_tags"` // a backend must carry all of them to get a new meeting
+	DefaultPresentation  *DefaultPresentation `json:"default_presentation"`
+	AttendeesLimit       *AttendeesLimit      `json:"attendees_limit"`
+	CreateDefaultParams  Params               `json:"create_default_params"`
+	CreateOverrideParams Params               `json:"create_override_params"`
+	JoinDefaultParams    Params               `json:"join_default_params"`
+	JoinOverrideParams   Params               `json:"join_override_params"`
+	Recordings           *RecordingSettings   `json:"recordings"`
+}
+
+// DefaultPresentation is shown in meetings that bring none of their own.
+type DefaultPresentation struct {
+	URL   string `json:"url"`
+	Force bool   `json:"force"` // also in place of the frontend's own
+}
+
+// AttendeesLimit is how many people a frontend may have in all its meetings.
+type AttendeesLimit struct {
+	Limit int `json:"limit"` // 0: none
+}
+
+// RecordingSettings shape what becomes of a frontend's recordings.
+type RecordingSettings struct {
+	VisibilityOverride *RecordingVisibility `json:"visibility_override"`
+}
+
+// RecordingVisibility says who may see a recording, and how.
+type RecordingVisibility string
+
+// The visibilities of recordings.
+const (
+	RecordingUnpublished     RecordingVisibility = "unpublished"
+	RecordingPublished       RecordingVisibility = "published"
+	RecordingProtected       RecordingVisibility = "protected"
+	RecordingPublic          RecordingVisibility = "public"
+	RecordingPublicProtected RecordingVisibility = "public_protected"
+)
+
+// Params are BBB parameters by name. An empty value stands for none: it is
+// not stored and takes the name out of a map that it is merged into.
+type Params map[string]string
+
+// MarshalJSON writes an object, never null, without empty values.
+func (p Params) MarshalJSON() ([]byte, error) {
+	set := make(map[string]string, len(p))
+	for name, value := range p {
+		if value != "" {
+			set[name] = value
+		}
+	}
+	return json.Marshal(set)
 }

@@ -12,29 +12,91 @@ import (
 // Unavailable (the store does not answer).
 type Store interface {
 	Configs
+	Commands
 	Meetings
 	Versions
 	Orphans
 	NodeFacts
 	Leases
 
+	// Schema tells which version the tables have.
+	Schema(ctx context.Context) (Schema, error)
+	// Migrate brings the tables up to date.
+	Migrate(ctx context.Context) error
+
 	// Now is the store's clock. Compare stored times with nothing else.
 	Now(ctx context.Context) (Micros, error)
 	Close() error
 }
 
+// Schema is the state of a store's tables.
+type Schema struct {
+	Database    string // its name, for people
+	Version     int64
+	Description string
+	AppliedAt   Micros
+	Pending     int // migrations that were not applied yet
+}
+
 // Configs holds what operators set.
 type Configs interface {
 	Frontends(ctx context.Context) ([]Frontend, error)
-	// SaveFrontend inserts f (empty ID) or overwrites its settings, and returns
-	// the row. A key that is taken is a Conflict.
-	SaveFrontend(ctx context.Context, f Frontend) (Frontend, error)
+	// AddFrontend inserts f under an id of its own. A key that is taken is a
+	// Conflict.
+	AddFrontend(ctx context.Context, f Frontend, by Actor) (Frontend, error)
+	// EditFrontend hands edit the frontend as it is now, and stores what
+	// operators set of it. Nobody else can change it meanwhile. When edit fails
+	// nothing is written and its error is returned. It may be called again.
+	EditFrontend(ctx context.Context, id string, by Actor, edit func(*Frontend) error) (Frontend, error)
+	// DeleteFrontend deletes it with the rows of its meetings. Their rooms run
+	// on, and belong to nobody.
+	DeleteFrontend(ctx context.Context, id string, by Actor) (Frontend, error)
 
 	Backends(ctx context.Context) ([]Backend, error)
-	// SaveBackend inserts b (empty ID) or overwrites its settings: host,
-	// secrets, admin state, load factor, settings. Facts about the node (lost,
-	// listed) are never written by it. A host that is taken is a Conflict.
-	SaveBackend(ctx context.Context, b Backend) (Backend, error)
+	// AddBackend inserts b under an id of its own. A host or an agent that is
+	// taken is a Conflict.
+	AddBackend(ctx context.Context, b Backend, by Actor) (Backend, error)
+	// EditBackend does with a backend what EditFrontend does with a frontend.
+	// Facts about the node (lost, listed) are never written by it.
+	EditBackend(ctx context.Context, id string, by Actor, edit func(*Backend) error) (Backend, error)
+	// DeleteBackend deletes it with all rows of meetings there, at once.
+	DeleteBackend(ctx context.Context, id string, by Actor) (Backend, error)
+	// DeleteEmptyBackend does so if the backend is decommissioned, no meeting
+	// lives there and no orphan is booked there; it reports whether.
+	DeleteEmptyBackend(ctx context.Context, id string) (bool, error)
+
+	// SaveSecretUses notes when secrets were last used. An older time than the
+	// stored one changes nothing.
+	SaveSecretUses(ctx context.Context, uses map[SecretSlot]Micros) error
+	SecretUses(ctx context.Context) (map[SecretSlot]Micros, error)
+
+	// NoteAction adds to the audit what changes no frontend and no backend.
+	NoteAction(ctx context.Context, e AuditEntry) error
+	// Audit calls yield with the entries that match, the newest first.
+	Audit(ctx context.Context, q AuditQuery, yield func(AuditEntry)) error
+}
+
+// SecretSlot names one secret of a frontend or a backend.
+type SecretSlot struct {
+	OwnerID   string
+	Secondary bool
+}
+
+// Commands hold what operators want done once, by whichever instance.
+type Commands interface {
+	// AddCommand stores a command that is to be done within d.
+	AddCommand(ctx context.Context, action CommandAction, params []byte, d time.Duration, by Actor) (Command, error)
+	// Commands are those that were not purged yet, the oldest first.
+	Commands(ctx context.Context) ([]Command, error)
+	Command(ctx context.Context, id string) (Command, error)
+	// TakeCommand gives holder the oldest command that nobody is at work with,
+	// for so long: after it somebody else may take it. found is false when there
+	// is none. Commands whose deadline is over end as errors ("timedout").
+	TakeCommand(ctx context.Context, holder string, lease time.Duration) (c Command, found bool, err error)
+	// FinishCommand stores the end of a command that holder still has.
+	FinishCommand(ctx context.Context, id, holder string, state CommandState, result []byte) (bool, error)
+	// PurgeCommands deletes those whose deadline has been over for so long.
+	PurgeCommands(ctx context.Context, gone time.Duration) error
 }
 
 // Claim asks for a meeting to be placed on a candidate.
@@ -169,10 +231,12 @@ type NodeFacts interface {
 	Probes(ctx context.Context) (map[string]Micros, error)
 	// SaveHeartbeats stores that the agents on these backends were heard now.
 	SaveHeartbeats(ctx context.Context, heard []string) error
+	// Heartbeats tells when any instance last heard the agent of each backend.
+	Heartbeats(ctx context.Context) (map[string]Micros, error)
 	// DeclareLost passes the verdict that a backend's meetings may be placed
 	// elsewhere, because an operator says so; ClearLost takes it back. Both
 	// report whether they changed it.
-	DeclareLost(ctx context.Context, backendID string) (bool, error)
+	DeclareLost(ctx context.Context, backendID string, by Actor) (bool, error)
 	// PassVerdict passes the same verdict because the backend is silent. It
 	// refuses if any instance has reached the backend or heard its agent within
 	// that time, or if too many backends are lost: then our own network is the

@@ -192,7 +192,7 @@ func seed(ctx context.Context, database string, hosts []string, meetings int) er
 	}
 	frontends := map[string]string{}
 	for _, key := range []string{frontendKey, listKey} {
-		f, err := store.SaveFrontend(ctx, b3scale.Frontend{Key: key, Secret: secret, Active: true})
+		f, err := store.AddFrontend(ctx, b3scale.Frontend{Key: key, Secret: secret, Active: true}, b3scale.Actor{})
 		if err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func seed(ctx context.Context, database string, hosts []string, meetings int) er
 	}
 	backends := make([]b3scale.Backend, len(hosts))
 	for i, host := range hosts {
-		backends[i], err = store.SaveBackend(ctx, b3scale.Backend{Host: host, Secret: secret, AdminState: b3scale.AdminReady, LoadFactor: 1})
+		backends[i], err = store.AddBackend(ctx, b3scale.Backend{Host: host, Secret: secret, AdminState: b3scale.AdminReady, LoadFactor: 1}, b3scale.Actor{})
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,11 @@ func (c *call) createBreakout(id string) reply {
 	r.ExternalID = breakoutID(parent.InternalID, timestamp, sequence)
 	r.FreeJoin = c.isTrue("freeJoin")
 	inherit(r, parent, sequence)
-	return c.open(r)
+	answer := c.open(r)
+	if n.rooms.byInternal[r.InternalID] == r {
+		n.tellBreakout(parent, r)
+	}
+	return answer
 }
 
 // inherit: a breakout has its parent's metadata.
@@ -49,13 +53,13 @@ func inherit(r, parent *room, sequence int) {
 // no balancer sees it, and returns them.
 func (n *Node) OpenBreakouts(meetingID string, count int) []Room {
 	n.rooms.mu.Lock()
-	defer n.rooms.mu.Unlock()
+	defer n.unlockRooms()
 	parent := n.rooms.any(meetingID)
 	if parent == nil {
 		return nil
 	}
 	now := n.opts.Now().UnixMilli()
-	opened := make([]Room, 0, count)
+	opened, added := make([]Room, 0, count), make([]*room, 0, count)
 	for range count {
 		sequence := len(parent.Breakouts) + 1
 		r := &room{Room: Room{
@@ -71,7 +75,13 @@ func (n *Node) OpenBreakouts(meetingID string, count int) []Room {
 		n.complete(&r.Room)
 		inherit(r, parent, sequence)
 		n.rooms.add(r)
+		added = append(added, r)
+		n.tellCreated(r)
+	}
+	for _, r := range added {
+		n.tellBreakout(parent, r)
 		opened = append(opened, r.clone())
 	}
+	n.tellBreakouts(parent, true)
 	return opened
 }

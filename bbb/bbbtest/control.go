@@ -20,6 +20,8 @@ node, from 0, or "all". Answers are JSON, except this text; errors are
   POST   /nodes/I/down     refuse connections, close the open ones; rooms live on
   POST   /nodes/I/up       listen again, on the same port
   POST   /nodes/I/restart  lose all rooms, as when bbb-web is restarted
+  POST   /nodes/I/mute     lose all events until unmute, as when Redis is away
+  POST   /nodes/I/unmute   publish events again; what was lost stays lost
 
 A fault is an object with these members; only kind is needed:
 
@@ -66,6 +68,8 @@ func Control(nodes ...*Node) http.Handler {
 	mux.HandleFunc("POST /nodes/{node}/down", c.each(0, func(n *Node, _ []byte) error { n.Down(); return nil }))
 	mux.HandleFunc("POST /nodes/{node}/up", c.each(http.StatusInternalServerError, func(n *Node, _ []byte) error { return n.Up() }))
 	mux.HandleFunc("POST /nodes/{node}/restart", c.each(0, func(n *Node, _ []byte) error { n.ForgetRooms(); return nil }))
+	mux.HandleFunc("POST /nodes/{node}/mute", c.each(0, func(n *Node, _ []byte) error { n.PauseEvents(true); return nil }))
+	mux.HandleFunc("POST /nodes/{node}/unmute", c.each(0, func(n *Node, _ []byte) error { n.PauseEvents(false); return nil }))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusNotFound, fmt.Errorf("there is no %s %s; GET / tells what there is", r.Method, r.URL.Path))
 	})

@@ -26,7 +26,7 @@ func (c *call) create() reply {
 		return statusReply(http.StatusInternalServerError)
 	}
 	n.rooms.mu.Lock()
-	defer n.rooms.mu.Unlock()
+	defer n.unlockRooms()
 	if c.isTrue("isBreakout") {
 		return c.createBreakout(id)
 	}
@@ -141,6 +141,7 @@ func (c *call) open(r *room) reply {
 	}
 	r.StartTime = max(n.opts.Now().UnixMilli(), r.CreateTime)
 	n.rooms.add(r)
+	n.tellCreated(r)
 	return c.created(r, "", "")
 }
 

@@ -12,6 +12,13 @@
 // used before breaks without an answer: HangUp and AnswerLost then hit both
 // attempts, unless Times says otherwise. Transport never repeats a request.
 //
-// The node has no media, no recordings and no Redis. Joining puts a person
-// into the room at once; in a real node the client does that a moment later.
+// Options.Events gets what a real node of that version publishes on its Redis:
+// who enters and leaves, voices, cameras, the end of meetings. Nobody uses the
+// node's client, so Voice, Camera, Screenshare, Recording, Eject, Disconnect and
+// Change do what people would do there. What applies the events sees the people
+// that getMeetings shows. A node that is Down still publishes.
+//
+// The node has no media, no recordings and no Redis of its own. Joining puts a
+// person into the room at once; in a real node the client does that a moment
+// later.
 package bbbtest

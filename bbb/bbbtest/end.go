@@ -26,7 +26,7 @@ func (c *call) end() reply {
 	if v.first == nil {
 		n.endRoom(r)
 	}
-	n.rooms.mu.Unlock()
+	n.unlockRooms()
 	if v.first != nil {
 		return failed(v.first)
 	}
@@ -51,26 +51,31 @@ func (n *Node) endRoom(r *room) {
 		return
 	}
 	r.Ending = true
+	n.tellEnding(r, endedByAPI)
 	if n.opts.EndDelay <= 0 {
-		n.closeRoom(r)
+		n.closeRoom(r, endedByAPI)
 		return
 	}
 	n.timers.after(n.opts.EndDelay, func() {
 		n.rooms.mu.Lock()
-		defer n.rooms.mu.Unlock()
-		n.closeRoom(r)
+		defer n.unlockRooms()
+		n.closeRoom(r, endedByAPI)
 	})
 }
 
 // closeRoom needs the lock of the rooms. Breakout rooms end with their parent.
-func (n *Node) closeRoom(r *room) {
+func (n *Node) closeRoom(r *room, reason string) {
 	if n.rooms.byInternal[r.InternalID] != r {
 		return // gone already: the node was restarted or the room ended at once
 	}
+	n.tellEnding(r, reason)
 	for _, breakout := range n.rooms.breakoutsOf(r) {
+		n.tellEnding(breakout, breakoutByMod)
 		n.rooms.remove(breakout)
+		n.tellEnded(breakout)
 	}
 	n.rooms.remove(r)
+	n.tellEnded(r)
 	n.callBack(r)
 }
 
@@ -78,16 +83,21 @@ func (n *Node) closeRoom(r *room) {
 // reports whether it was there. The callbacks go out.
 func (n *Node) EndNow(meetingID string) bool {
 	n.rooms.mu.Lock()
-	defer n.rooms.mu.Unlock()
+	defer n.unlockRooms()
 	r := n.rooms.any(meetingID)
 	if r == nil {
 		return false
 	}
-	n.closeRoom(r)
+	reason := endedByUser
+	if r.isBreakout() {
+		reason = breakoutByMod
+	}
+	n.closeRoom(r, reason)
 	return true
 }
 
-// ForgetRooms is a restart of bbb-web: all rooms are gone, nobody is told.
+// ForgetRooms is a restart of bbb-web: all rooms are gone, nobody is told,
+// not even by an event.
 func (n *Node) ForgetRooms() {
 	n.rooms.mu.Lock()
 	defer n.rooms.mu.Unlock()

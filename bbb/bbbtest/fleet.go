@@ -18,6 +18,12 @@ type FleetOptions struct {
 	Host    string  // in the links that nodes give out; the host of Listen, or localhost
 	Control string  // of the control listener; none if empty
 	Node    Options // of every node; they are called node0, node1, …
+
+	// Events is asked for the Options.Events of each node.
+	Events func(node int) func(channel string, message []byte)
+	// Beside runs while the nodes do, until ctx ends; they stop with it if it
+	// returns an error.
+	Beside func(ctx context.Context, nodes []*Node) error
 }
 
 // RunFleet runs nodes until ctx ends. It tells out where they are.
@@ -34,11 +40,32 @@ func RunFleet(ctx context.Context, opts FleetOptions, out io.Writer) error {
 	for _, n := range nodes {
 		fmt.Fprintf(out, "%s %s%s/ secret %s\n", n.Name(), n.PublicURL(), apiPath, n.opts.Secret)
 	}
-	if opts.Control == "" {
+	if opts.Beside == nil {
+		return steerUntil(ctx, opts.Control, nodes, out)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	beside := make(chan error, 1)
+	go func() {
+		err := opts.Beside(ctx, nodes)
+		if err != nil {
+			stop()
+		}
+		beside <- err
+	}()
+	err = steerUntil(ctx, opts.Control, nodes, out)
+	stop()
+	return errors.Join(err, <-beside)
+}
+
+// steerUntil serves the control API, if there is an address for it, until ctx
+// ends.
+func steerUntil(ctx context.Context, addr string, nodes []*Node, out io.Writer) error {
+	if addr == "" {
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Control)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("control listener: %w", err)
 	}
@@ -66,6 +93,9 @@ func listenFleet(opts FleetOptions) ([]*Node, error) {
 	for i := range opts.Nodes {
 		node := opts.Node
 		node.Name, node.LogSize = "node"+strconv.Itoa(i), -1
+		if opts.Events != nil {
+			node.Events = opts.Events(i)
+		}
 		n := New(node)
 		n.line.host = opts.Host
 		nodes = append(nodes, n)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -64,6 +65,38 @@ func TestControlSwitchesFaults(t *testing.T) {
 		t.Errorf("restart: got %v", state)
 	}
 	steer(t, h, "GET", "/nodes", "")
+}
+
+func TestControlLosesEvents(t *testing.T) {
+	t.Parallel()
+	n, c := taped(t, Options{})
+	h := Control(n)
+	steer(t, h, "POST", "/nodes/0/mute", "")
+	n.AddRoom(Room{ExternalID: "lost"})
+	steer(t, h, "POST", "/nodes/all/unmute", "")
+	n.AddRoom(Room{ExternalID: "told"})
+	if got := c.last(t, "MeetingCreatedEvtMsg"); c.cut(t) != "MeetingCreated" || !strings.Contains(got, `"extId":"told"`) {
+		t.Errorf("got %s, want the second room alone", got)
+	}
+}
+
+func TestFleetStopsWithWhatIsBesideIt(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	opts := FleetOptions{Nodes: 2, Listen: "127.0.0.1:0", Beside: func(_ context.Context, nodes []*Node) error {
+		if len(nodes) != 2 {
+			t.Errorf("%d nodes, want 2", len(nodes))
+		}
+		return broken
+	}}
+	if err := RunFleet(t.Context(), opts, io.Discard); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	opts.Beside = func(ctx context.Context, _ []*Node) error { stop(); <-ctx.Done(); return nil }
+	if err := RunFleet(ctx, opts, io.Discard); err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
 }
 
 func asJSON(t *testing.T, v any) string {

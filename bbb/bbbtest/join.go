@@ -16,7 +16,7 @@ func (c *call) join() reply {
 		return c.sendAway(f)
 	}
 	n.rooms.mu.Lock()
-	defer n.rooms.mu.Unlock()
+	defer n.unlockRooms()
 	r := c.room()
 	v := c.checkJoin(r)
 	if v.first != nil {
@@ -139,7 +139,7 @@ func (c *call) redirects() bool { return !strings.EqualFold(c.get("redirect"), "
 
 // person reads who joins. userdata- parameters have exactly one hyphen.
 func (c *call) person(role string) Attendee {
-	a := Attendee{UserID: c.get("userID"), FullName: c.fullName(), Role: role, ClientType: html5}
+	a := Attendee{UserID: c.get("userID"), FullName: c.fullName(), Role: role, Guest: c.isTrue("guest"), ClientType: html5}
 	for name, value := range c.req.Params.All() {
 		if key, ok := strings.CutPrefix(name, "userdata-"); ok && isXMLName(key) && !strings.Contains(key, "-") {
 			a.Userdata.Set(key, bbb.Clean(value))
@@ -168,8 +168,10 @@ func (c *call) welcome(r *room, a Attendee) reply {
 		a.UserID = userID
 	}
 	status := c.guestStatus(r)
+	a.InternalID = userID
+	n.tellRegistered(r, &a)
 	if status == "ALLOW" {
-		r.enter(a)
+		n.enter(r, a)
 	}
 	n.rooms.sessions[token] = session{room: r, attendee: a}
 	r.sessions = append(r.sessions, token)
@@ -213,11 +215,4 @@ func (n *Node) cookie() string {
 		attributes = "; Path=/bigbluebutton; Secure; HttpOnly"
 	}
 	return "JSESSIONID=" + n.mint("JSESSIONID") + attributes
-}
-
-// enter needs the lock of the rooms.
-func (r *room) enter(a Attendee) {
-	r.Attendees = append(r.Attendees, a)
-	r.HasUserJoined = true
-	r.changed()
 }

@@ -67,7 +67,7 @@ func (n *Node) landingPage(r *http.Request) reply {
 	var page landing
 	if ok {
 		if leave {
-			s.room.leave(s.attendee.UserID)
+			n.leave(s.room, s.attendee.InternalID, "")
 		}
 		page = landing{
 			Title: "You are in " + s.room.Name, Node: n.opts.Name, Version: n.opts.Version,
@@ -79,7 +79,7 @@ func (n *Node) landingPage(r *http.Request) reply {
 			page.People = append(page.People, s.room.Attendees[i].FullName)
 		}
 	}
-	n.rooms.mu.Unlock()
+	n.unlockRooms()
 	switch {
 	case !ok:
 		return n.page(http.StatusUnauthorized, "note", note{"No such session", n.opts.Name, "The meeting has ended, or the link is wrong."})

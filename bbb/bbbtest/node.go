@@ -23,9 +23,9 @@ type Options struct {
 
 	Now      func() time.Time // for times in answers and in the log; time.Now
 	EndDelay time.Duration    // between the answer of end and the end; 0 ends at once
-	// Mint replaces the random parts of answers. what is attendeePW,
-	// moderatorPW, voiceBridge, userID, authToken, sessionToken or JSESSIONID;
-	// "" leaves it random.
+	// Mint replaces the random parts of answers and events. what is attendeePW,
+	// moderatorPW, voiceBridge, userID, authToken, sessionToken, JSESSIONID or
+	// stream; "" leaves it random.
 	Mint func(what string) string
 
 	ExtraElements string // XML put at the end of create, getMeetingInfo and every meeting of getMeetings
@@ -34,6 +34,13 @@ type Options struct {
 
 	Callbacks      http.RoundTripper // carries the callbacks at the end of a room; the network
 	CallbackPauses []time.Duration   // between attempts; 30, 60, 120 and 300 s
+
+	// Events gets what the node publishes on its Redis, in order and one at a
+	// time: before the call returns that caused it, unless another goroutine is
+	// handing events out just then. The node is not locked, but must not be
+	// closed there. Nil publishes nothing.
+	Events      func(channel string, message []byte)
+	UserTimeout time.Duration // between a lost connection and the leave; 60 s
 }
 
 // Check reports what is wrong with the options.
@@ -58,6 +65,9 @@ func (o Options) withDefaults() Options {
 	if o.LogSize == 0 {
 		o.LogSize = 100_000
 	}
+	if o.UserTimeout == 0 {
+		o.UserTimeout = time.Minute
+	}
 	if o.CallbackPauses == nil {
 		o.CallbackPauses = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
 	}
@@ -72,6 +82,7 @@ type Node struct {
 	rooms   rooms
 	faults  faults
 	log     requestLog
+	events  events
 	line    line
 	timers  timers
 }
@@ -90,6 +101,9 @@ func New(opts Options) *Node {
 	n.log.init(opts.LogSize)
 	n.line.init()
 	n.timers.init()
+	if n.publishes() {
+		n.answerAlive()
+	}
 	return n
 }
 

@@ -20,6 +20,8 @@ func random(what string) string {
 		return randomText(12, letters)
 	case "sessionToken":
 		return randomText(16, letters)
+	case "stream":
+		return randomText(32, "0123456789abcdef")
 	case "JSESSIONID":
 		return randomText(32, "0123456789ABCDEF")
 	}

@@ -32,6 +32,8 @@ type Room struct {
 	Breakouts []string // external ids
 
 	Attendees     []Attendee
+	SharedBy      string // internal id of who shares their screen
+	OnAir         bool   // the recording is running
 	HasUserJoined bool
 	Ending        bool // end was called, the room is not gone yet
 
@@ -44,15 +46,20 @@ type Room struct {
 // client.
 type Attendee struct {
 	UserID        string // external; made up if empty
+	InternalID    string // of this session; made up if empty
 	FullName      string
 	Role          string // VIEWER or MODERATOR
+	Guest         bool
 	Presenter     bool
-	ListeningOnly bool
+	ListeningOnly bool // never together with Voice
 	Voice         bool
-	Video         bool
-	ClientType    string     // HTML5
+	Video         bool       // a camera is on; one is made up if there are no Streams
+	Streams       []string   // of cameras
+	ClientType    string     // HTML5; dial-in-user is a caller, who has a voice and no client
 	Userdata      bbb.Params // shown as customdata
 	Offline       bool       // the connection dropped; 3.0 does not count such people
+
+	absences int
 }
 
 // The roles of attendees.
@@ -61,7 +68,10 @@ const (
 	Viewer    = "VIEWER"
 )
 
-const html5 = "HTML5"
+const (
+	html5  = "HTML5"
+	dialIn = "dial-in-user"
+)
 
 func (r *Room) isBreakout() bool { return r.ParentID != "" }
 
@@ -71,10 +81,19 @@ func (r *Room) clone() Room {
 	c.Breakouts, c.Messages = slices.Clone(r.Breakouts), slices.Clone(r.Messages)
 	c.Attendees = slices.Clone(r.Attendees)
 	for i := range c.Attendees {
-		c.Attendees[i].Userdata = c.Attendees[i].Userdata.Clone()
+		c.Attendees[i] = c.Attendees[i].clone()
 	}
 	return c
 }
+
+func (a *Attendee) clone() Attendee {
+	c := *a
+	c.Userdata, c.Streams = a.Userdata.Clone(), slices.Clone(a.Streams)
+	return c
+}
+
+// is compares with either id of a person.
+func (a *Attendee) is(id string) bool { return id != "" && (a.UserID == id || a.InternalID == id) }
 
 // room is a Room as the node keeps it.
 type room struct {
@@ -82,6 +101,9 @@ type room struct {
 	infoXML, listXML []byte // rendered, nil after a change
 	sessions         []string
 	recordingMarks   bool
+	told             bool  // its end was published
+	voices           int   // that joined the conference so far
+	sharedAt         int64 // ms, when the screen was
 	inOrder          *element
 }
 

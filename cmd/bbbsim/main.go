@@ -1,5 +1,5 @@
-// Command bbbsim runs simulated BigBlueButton nodes without media, and a
-// control listener that switches their faults.
+// Command bbbsim runs simulated BigBlueButton nodes without media, with their
+// events and people, and a control listener that switches their faults.
 package main
 
 import (
@@ -12,10 +12,13 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"b3scale/bbb/bbbtest"
 )
 
 func main() {
+	logging.Disable() // of the Redis client; the publisher says what matters, once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -27,6 +30,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out, help io.Writer) error {
 	var opts bbbtest.FleetOptions
+	var sim simulation
 	flags := flag.NewFlagSet("bbbsim", flag.ContinueOnError)
 	flags.SetOutput(help)
 	flags.IntVar(&opts.Nodes, "nodes", 1, "number of `nodes`")
@@ -36,6 +40,7 @@ func run(ctx context.Context, args []string, out, help io.Writer) error {
 	flags.StringVar(&opts.Node.Secret, "secret", "bbbsim-secret", "shared `secret` of all nodes")
 	flags.StringVar(&opts.Node.Version, "version", "3.0", "BBB `version`: 2.4, 2.5, 2.6, 2.7, 3.0 or a release like 2.6.17")
 	flags.DurationVar(&opts.Node.EndDelay, "end-delay", 0, "`time` between the answer of end and the end of the meeting")
+	sim.flags(flags)
 	flags.Usage = func() {
 		fmt.Fprint(help, "Usage: bbbsim [flags]\n\nRuns simulated BigBlueButton nodes without media until it is interrupted.\n\n")
 		flags.PrintDefaults()
@@ -46,6 +51,9 @@ func run(ctx context.Context, args []string, out, help io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := sim.prepare(&opts, help); err != nil {
+		return err
 	}
 	return bbbtest.RunFleet(ctx, opts, out)
 }

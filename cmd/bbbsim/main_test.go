@@ -16,7 +16,7 @@ func TestHelpDocumentsEverything(t *testing.T) {
 	if err := run(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want the error of flag for -h", err)
 	}
-	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "/nodes/I/faults", "blackHole"} {
+	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "-redis", "-redis-password", "-users", "-churn", "-properties", "/nodes/I/faults", "blackHole"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("help lacks %q:\n%s", want, help.String())
 		}
@@ -25,7 +25,10 @@ func TestHelpDocumentsEverything(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-nodes", "x"}, {"extra"}, {"-version", "1.0"}, {"-nodes", "0"}, {"-redis", "x"}} {
+	for _, args := range [][]string{
+		{"-nodes", "x"}, {"extra"}, {"-version", "1.0"}, {"-nodes", "0"}, {"-redis", "x"},
+		{"-users", "-1"}, {"-users", "1", "-churn", "-1"}, {"-churn", "1"}, {"-users", "1", "-churn", "1e9"},
+	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v: no error", args)
 		}

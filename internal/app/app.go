@@ -13,6 +13,8 @@ import (
 
 	"b3scale"
 	"b3scale/bbb"
+	"b3scale/internal/adminapi"
+	"b3scale/internal/auth"
 	"b3scale/internal/cluster"
 	"b3scale/internal/config"
 	"b3scale/internal/gateway"
@@ -73,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout,
 	})
-	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready)
+	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready, a.operatorsDoor()...)
 	a.server = &http.Server{
 		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, cfg.TrustedProxies, handler))),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
@@ -84,6 +86,19 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return a, nil
+}
+
+// operatorsDoor is open only where tokens can be told from forgeries.
+func (a *App) operatorsDoor() []web.Door {
+	if a.cfg.JWTSecret == "" {
+		return nil
+	}
+	guard := auth.New(auth.Options{Keys: auth.NewKeys(a.cfg.JWTSecret, a.cfg.JWTSecondarySecret), Log: a.log, Trusted: a.cfg.TrustedProxies})
+	api := adminapi.New(adminapi.Options{
+		Mind: a.cluster, Store: a.store, Guard: guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
+		Version: Version, Build: Build, MaxBody: int64(a.cfg.MaxBody), Timeout: min(a.cfg.RequestTimeout, a.cfg.WriteTimeout) * 9 / 10,
+	})
+	return []web.Door{{Handler: api, Patterns: adminapi.Paths}}
 }
 
 func clusterOptions(cfg config.Config, store *sqlstore.Store, opts cluster.Options) cluster.Options {
@@ -116,7 +131,7 @@ func (a *App) Seed(ctx context.Context, frontends []b3scale.Frontend, backends [
 		if a.cluster.Frontend(f.Key) != nil {
 			continue
 		}
-		if _, err := a.cluster.SaveFrontend(ctx, f); err != nil {
+		if _, err := a.cluster.AddFrontend(ctx, f, b3scale.Actor{}); err != nil {
 			return fmt.Errorf("seed frontend %q: %w", f.Key, err)
 		}
 	}
@@ -124,7 +139,7 @@ func (a *App) Seed(ctx context.Context, frontends []b3scale.Frontend, backends [
 		if hosts[b.Host] {
 			continue
 		}
-		if _, err := a.cluster.SaveBackend(ctx, b); err != nil {
+		if _, err := a.cluster.AddBackend(ctx, b, b3scale.Actor{}); err != nil {
 			return fmt.Errorf("seed backend %q: %w", b.Host, err)
 		}
 	}

@@ -18,8 +18,11 @@ import (
 	"b3scale/internal/web"
 )
 
-// Version is set by the linker.
-var Version = "dev"
+// Version and Build are set by the linker.
+var (
+	Version = "dev"
+	Build   = "0000000" // the commit
+)
 
 const usage = `b3scaled places BigBlueButton meetings on many servers.
 
@@ -52,7 +55,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprint(stdout, usage, config.Describe())
 		return 0
 	case "version", "--version":
-		_, _ = fmt.Fprintln(stdout, "b3scaled", Version)
+		_, _ = fmt.Fprintln(stdout, "b3scaled", Version, Build)
 		return 0
 	case "", "check", "migrate":
 	default:

@@ -33,8 +33,8 @@ func TestMainWithoutServing(t *testing.T) {
 		code           int
 		stdout, stderr []string // parts; empty: nothing
 	}{
-		{args: []string{"version"}, stdout: []string{"b3scaled " + app.Version + "\n"}},
-		{args: []string{"--version"}, stdout: []string{"b3scaled " + app.Version + "\n"}},
+		{args: []string{"version"}, stdout: []string{"b3scaled " + app.Version + " " + app.Build + "\n"}},
+		{args: []string{"--version"}, stdout: []string{"b3scaled " + app.Version + " " + app.Build + "\n"}},
 		{args: []string{"help"}, stdout: []string{"Usage: b3scaled", "migrate", "check", "B3SCALE_DB_URL", "B3SCALE_LISTEN_HTTP", "127.0.0.1:42353"}},
 		{args: []string{"--help"}, stdout: []string{"Usage: b3scaled"}},
 		{args: []string{"-h"}, stdout: []string{"Usage: b3scaled"}},

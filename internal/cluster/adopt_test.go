@@ -49,7 +49,7 @@ func TestEmptyDatabaseAdoptsRunningRooms(t *testing.T) {
 					if got := s.room(i%6, id); got.InternalID != room.InternalID || len(got.Attendees) != 2 {
 						t.Errorf("the room of %s is %q with %d people, want %q with 2", id, got.InternalID, len(got.Attendees), room.InternalID)
 					}
-					if r := s.c.Meeting(s.key(id)); r == nil || r.People != 2 || !r.Running {
+					if r := s.c.Room(s.key(id)); r == nil || r.People != 2 || !r.Running {
 						t.Errorf("memory has %+v of %s, want 2 people", r, id)
 					}
 				}

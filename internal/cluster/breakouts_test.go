@@ -52,7 +52,7 @@ func TestBreakoutRoomsComeAndGo(t *testing.T) {
 		}
 
 		s.restart()
-		if r := s.c.Meeting(b3scale.MeetingKey{FrontendID: s.frontend.ID, MeetingID: opened[0].ExternalID}); r != nil {
+		if r := s.c.Room(b3scale.MeetingKey{FrontendID: s.frontend.ID, MeetingID: opened[0].ExternalID}); r != nil {
 			t.Errorf("a breakout room was stored: %+v", r)
 		}
 		s.list(1)
@@ -114,7 +114,7 @@ func TestBreakoutRoomsOfAFrontend(t *testing.T) {
 				}
 				checkRoom := func(when string) {
 					t.Helper()
-					r := s.c.Meeting(s.key("group"))
+					r := s.c.Room(s.key("group"))
 					if r == nil || !r.Breakout || s.nodeOf(r.BackendID) != 1 || r.InternalID != internalIDOf(answer) {
 						t.Errorf("%s memory has %+v", when, r)
 					}
@@ -129,7 +129,7 @@ func TestBreakoutRoomsOfAFrontend(t *testing.T) {
 
 				s.nodes[1].EndNow(nodeID("class"))
 				s.list(1)
-				if r := s.c.Meeting(s.key("group")); r != nil {
+				if r := s.c.Room(s.key("group")); r != nil {
 					t.Errorf("the breakout room outlived its parent: %+v", r)
 				}
 			})
@@ -195,11 +195,11 @@ func TestEndOfABreakoutRoom(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		s.list(0)
-		if r := s.c.Meeting(key); r != nil {
+		if r := s.c.Room(key); r != nil {
 			t.Errorf("memory still has %+v", r)
 		}
 		key.MeetingID = opened[1].ExternalID
-		if r := s.c.Meeting(key); r == nil {
+		if r := s.c.Room(key); r == nil {
 			t.Error("the other breakout room is gone, too")
 		}
 		s.livesOn(0, "class")

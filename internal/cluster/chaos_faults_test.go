@@ -186,14 +186,12 @@ func (w *world) giveUp(node int) {
 	if i := w.instance(); i != nil {
 		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
 		defer cancel()
-		_ = i.cluster.DeclareLost(ctx, w.backends[node])
+		_ = i.cluster.DeclareLost(ctx, w.backends[node], b3scale.Actor{})
 	}
 }
 
 func (w *world) setAdmin(node int, state b3scale.AdminState) {
 	if i := w.instance(); i != nil {
-		b := i.cluster.table.Backend(w.backends[node]).Backend
-		b.AdminState = state
-		_, _ = i.cluster.SaveBackend(w.ctx, b)
+		_, _ = i.cluster.EditBackend(w.ctx, w.backends[node], b3scale.Actor{}, toState(state))
 	}
 }

@@ -220,7 +220,8 @@ func (w *world) bury(i *instance) {
 // routine are the steps that every instance makes all the time.
 var routine = []string{
 	"isMeetingRunning", "VersionsSince", "ConfigVersion", "Reports", "LiveVersions", "ReadMeetings", "Leases", "AcquireLeases",
-	"SaveProbes", "Now", "Frontends", "Backends", "Orphans", "SaveReport",
+	"SaveProbes", "Now", "Frontends", "Backends", "Orphans", "SaveReport", "TakeCommand",
+	"PurgeCommands", "SaveSecretUses",
 }
 
 func (w *world) mayDie(method string) bool {

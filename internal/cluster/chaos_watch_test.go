@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"b3scale"
 	"b3scale/bbb"
 )
 
@@ -74,7 +75,7 @@ func (w *world) called(node bbb.Node, call bbb.Call) {
 	id := call.Params.Get("meetingID")
 	switch call.Name {
 	case "create":
-		if key, _ := w.c.keyOf(id); !w.witness.placed(key, w.backends[i]) {
+		if key := w.keyOn(id); !w.witness.placed(key, w.backends[i]) {
 			w.witness.broken("I2", "%s: create sent to node %d, where it never had a place", key.MeetingID, i)
 		}
 	case "end":
@@ -82,7 +83,7 @@ func (w *world) called(node bbb.Node, call bbb.Call) {
 		if !found {
 			return
 		}
-		key, _ := w.c.keyOf(room.ExternalID)
+		key := w.keyOn(room.ExternalID)
 		w.mu.Lock()
 		if w.ending[key] > 0 {
 			w.wanted[room.InternalID] = true
@@ -93,6 +94,12 @@ func (w *world) called(node bbb.Node, call bbb.Call) {
 			w.witness.broken("I6", "%s: end of the room %s on node %d with %d people, for no reason", key.MeetingID, room.InternalID, i, len(room.Attendees))
 		}
 	}
+}
+
+// keyOn is the key of a meeting with this id on a node.
+func (w *world) keyOn(nodeID string) b3scale.MeetingKey {
+	_, id, _ := b3scale.DecodeMeetingID(nodeID)
+	return w.key(id)
 }
 
 // watch looks at all rooms now and then: one that is being ended, unwanted by
@@ -115,7 +122,7 @@ func (w *world) watch(stop <-chan struct{}) {
 				if !r.Ending || wanted {
 					continue
 				}
-				if key, _ := w.c.keyOf(r.ExternalID); w.witness.isActive(key, w.backends[i], r.InternalID) {
+				if key := w.keyOn(r.ExternalID); w.witness.isActive(key, w.backends[i], r.InternalID) {
 					w.witness.broken("I6", "%s: the room %s on node %d is being ended, its row calls it active", key.MeetingID, r.InternalID, i)
 				}
 			}

@@ -99,6 +99,8 @@ type Cluster struct {
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
 
+	commanded chan struct{} // asks for commands to be taken now
+
 	following following
 	leases    leases
 	looks     looks
@@ -112,7 +114,7 @@ func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logge
 	return &Cluster{
 		halted: halted, halt: halt, born: time.Now(),
 		store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(),
-		reload: make(chan struct{}, 1), watchers: map[string]*watcher{},
+		reload: make(chan struct{}, 1), commanded: make(chan struct{}, 1), watchers: map[string]*watcher{},
 	}
 }
 
@@ -210,7 +212,7 @@ func (c *Cluster) LoadConfig(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load backends: %w", err)
 	}
-	c.table.SetConfig(frontends, backends)
+	c.table.SetConfig(frontends, backends, time.Now())
 	return nil
 }
 
@@ -251,6 +253,9 @@ func (c *Cluster) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runLooks(ctx) })
 	g.Go(func() error { return c.saveProbes(ctx) })
 	g.Go(func() error { return c.tidy(ctx) })
+	g.Go(func() error { return c.saveSecretUses(ctx) })
+	g.Go(func() error { return c.runCommands(ctx) })
+	g.Go(func() error { return c.removeEmpty(ctx) })
 	if c.shared() {
 		g.Go(func() error { return c.follow(ctx) })
 		g.Go(func() error { return c.keepLeases(ctx) })

@@ -24,6 +24,12 @@ func (c *Cluster) End(ctx context.Context, key b3scale.MeetingKey, params bbb.Pa
 	if err != nil {
 		return nil, err
 	}
+	return c.requestEnd(ctx, b, r, params)
+}
+
+// requestEnd asks for the end of the room that was seen.
+func (c *Cluster) requestEnd(ctx context.Context, b *routing.Backend, r *routing.Room, params bbb.Params) (*bbb.Answer, error) {
+	key := r.Key
 	answer, err := c.endRoom(ctx, b, r, params)
 	if err != nil {
 		return nil, unreachable(err)
@@ -80,14 +86,20 @@ func (c *Cluster) endRoom(ctx context.Context, b *routing.Backend, r *routing.Ro
 
 // end ends exactly the row that was seen, in the store and then in memory.
 func (c *Cluster) end(ctx context.Context, seen b3scale.Meeting) error {
+	_, err := c.endRow(ctx, seen)
+	return err
+}
+
+// endRow reports whether the row was still the same.
+func (c *Cluster) endRow(ctx context.Context, seen b3scale.Meeting) (bool, error) {
 	ended, err := c.store.EndMeeting(ctx, seen)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !ended {
-		return c.reread(ctx, seen.Key)
+		return false, c.reread(ctx, seen.Key)
 	}
 	c.table.End(seen, time.Now())
 	c.log.InfoContext(ctx, "meeting ended", "meeting", seen.Key, "backend", seen.BackendID, "generation", seen.Generation, "internal_id", seen.InternalID)
-	return nil
+	return true, nil
 }

@@ -186,7 +186,7 @@ func (c *Cluster) resync(ctx context.Context) error {
 	}
 	f.since = int64(now)
 	c.table.Each(func(r *routing.Room) {
-		if !live[r.Key] {
+		if !live[r.Key] && !r.Breakout {
 			stale = append(stale, r.Key)
 		}
 	})

@@ -168,7 +168,7 @@ func (s *site) configure() {
 	s.backends = make([]string, len(s.nodes))
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		s.frontend, err = s.store.SaveFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true})
+		s.frontend, err = s.store.AddFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true}, b3scale.Actor{})
 		return err
 	})
 	for i, n := range s.nodes {
@@ -177,7 +177,7 @@ func (s *site) configure() {
 			if s.plan.backend != nil {
 				s.plan.backend(i, &b)
 			}
-			saved, err := s.store.SaveBackend(s.ctx, b)
+			saved, err := s.store.AddBackend(s.ctx, b, b3scale.Actor{})
 			s.backends[i] = saved.ID
 			if err != nil || s.plan.unlisted {
 				return err
@@ -308,16 +308,22 @@ func params(pairs ...string) bbb.Params {
 
 func (s *site) admin(node int, state b3scale.AdminState) {
 	s.t.Helper()
-	b := s.backend(node).Backend
-	b.AdminState = state
-	if _, err := s.c.SaveBackend(s.ctx, b); err != nil {
+	if _, err := s.c.EditBackend(s.ctx, s.backends[node], b3scale.Actor{}, toState(state)); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// toState is an edit of a backend.
+func toState(state b3scale.AdminState) func(*b3scale.Backend) error {
+	return func(b *b3scale.Backend) error {
+		b.AdminState = state
+		return nil
 	}
 }
 
 func (s *site) lose(node int) {
 	s.t.Helper()
-	if err := s.c.DeclareLost(s.ctx, s.backends[node]); err != nil {
+	if err := s.c.DeclareLost(s.ctx, s.backends[node], b3scale.Actor{}); err != nil {
 		s.t.Fatal(err)
 	}
 }

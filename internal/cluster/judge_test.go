@@ -126,6 +126,13 @@ func (j *judge) settledMeanwhile(ctx context.Context, o b3scale.Orphan) bool {
 	return err == nil && m.Live() && m.BackendID == o.BackendID
 }
 
+// DeleteEmptyBackend leaves the backend there: this world knows its nodes by the
+// ids of their backends. That instances want to delete it is noted.
+func (j *judge) DeleteEmptyBackend(context.Context, string) (bool, error) {
+	j.w.count("empty", 1)
+	return false, nil
+}
+
 func (j *judge) SaveProbes(ctx context.Context, instance string, reached []string) error {
 	err := j.Store.SaveProbes(ctx, instance, reached)
 	if err == nil {

@@ -19,16 +19,22 @@ type leases struct {
 const (
 	listLease     = "list/"     // and the backend's id
 	instanceLease = "instance/" // and the instance's id: it lives
+	removalLease  = "removal"   // of backends that are out of service
 )
 
 // lists reports whether this instance lists the backend now.
 func (c *Cluster) lists(backendID string) bool {
+	return c.holds(listLease + backendID)
+}
+
+// holds reports whether a job is this instance's now.
+func (c *Cluster) holds(lease string) bool {
 	if !c.shared() {
 		return true
 	}
 	c.leases.mu.Lock()
 	defer c.leases.mu.Unlock()
-	return time.Now().Before(c.leases.until[listLease+backendID])
+	return time.Now().Before(c.leases.until[lease])
 }
 
 // keepLeases renews what this instance has and takes what nobody has.
@@ -86,13 +92,22 @@ func (c *Cluster) leaseRound(ctx context.Context, freeBefore map[string]bool) (f
 			mine = append(mine, name)
 		}
 	}
+	for name, holder := range held {
+		if id, found := strings.CutPrefix(name, listLease); found && holder == c.opts.Instance && c.table.Backend(id) == nil {
+			surplus = append(surplus, name) // it was deleted
+		}
+	}
 	if len(surplus) > 0 {
 		c.distrust(surplus)
 		if err := c.store.ReleaseLeases(ctx, surplus, c.opts.Instance); err != nil {
 			return free, err
 		}
 	}
-	return free, c.acquire(ctx, append(mine, instanceLease+c.opts.Instance))
+	mine = append(mine, instanceLease+c.opts.Instance)
+	if holder := held[removalLease]; holder == "" || holder == c.opts.Instance {
+		mine = append(mine, removalLease)
+	}
+	return free, c.acquire(ctx, mine)
 }
 
 // acquire takes leases and trusts them for less time than the store does: by

@@ -151,7 +151,7 @@ func TestReturnedRooms(t *testing.T) {
 					t.Errorf("generation %d after %d, room %q; want a new generation of the room %q", m.Generation, before.Generation, m.InternalID, room.InternalID)
 				}
 				s.list(0)
-				if r := s.c.Meeting(s.key("class")); r == nil || r.People != 1 {
+				if r := s.c.Room(s.key("class")); r == nil || r.People != 1 {
 					t.Errorf("memory has %+v, want one person", r)
 				}
 				s.oneRoom("class")
@@ -193,7 +193,7 @@ func TestOldListsDoNotBringMeetingsBack(t *testing.T) {
 				s.list(0)
 			}()
 			time.Sleep(time.Second)
-			if r := s.c.Meeting(s.key("class")); r != nil {
+			if r := s.c.Room(s.key("class")); r != nil {
 				s.nodes[0].ForgetRooms()
 				s.c.look(s.ctx, s.key("class"))
 			}

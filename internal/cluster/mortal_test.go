@@ -110,7 +110,7 @@ func insideStore() string {
 var reading = map[string]bool{
 	"Frontends": true, "Backends": true, "LiveMeetings": true, "Meeting": true, "LiveVersions": true, "VersionsSince": true,
 	"ReadMeetings": true, "ConfigVersion": true, "Reports": true, "Orphans": true, "Attendees": true, "Probes": true,
-	"Leases": true, "Now": true,
+	"Leases": true, "Now": true, "Heartbeats": true, "SecretUses": true, "Commands": true, "Command": true, "Audit": true, "Schema": true,
 }
 
 // underLock are those that memory is filled from, one at a time. They fail at

@@ -263,7 +263,7 @@ func (s noVeto) PassVerdict(ctx context.Context, backendID string, _ time.Durati
 type noBudget struct{ b3scale.Store }
 
 func (s noBudget) PassVerdict(ctx context.Context, backendID string, _ time.Duration) (bool, error) {
-	return s.DeclareLost(ctx, backendID)
+	return s.DeclareLost(ctx, backendID, b3scale.Actor{})
 }
 
 // unlockedBudget looks at the budget first, and passes the verdict then.
@@ -287,7 +287,7 @@ func (s unlockedBudget) PassVerdict(ctx context.Context, backendID string, _ tim
 		return false, nil
 	}
 	time.Sleep(4 * time.Second)
-	return s.DeclareLost(ctx, backendID)
+	return s.DeclareLost(ctx, backendID, b3scale.Actor{})
 }
 
 // noAgents hears no heartbeats.

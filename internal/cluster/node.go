@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"regexp"
+	"strings"
 	"time"
 
 	"b3scale"
@@ -12,8 +14,21 @@ import (
 
 // call sends one call to a backend, with a deadline of its own.
 func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Duration, call bbb.Call) (*bbb.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	answer, err := c.signed(limited, b, call)
+	switch {
+	case err == nil:
+		b.Answered()
+	case ctx.Err() == nil: // who goes away says nothing about the node
+		b.Failed(reasonOf(err), errors.Is(err, errSecretRefused))
+	}
+	return answer, err
+}
+
+var errSecretRefused = errors.New("the node does not accept our secret")
+
+func (c *Cluster) signed(ctx context.Context, b *routing.Backend, call bbb.Call) (*bbb.Answer, error) {
 	for range 2 {
 		secondary := b.Secondary()
 		answer, err := c.nodes.Do(ctx, nodeOf(b), call)
@@ -21,6 +36,7 @@ func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Durat
 			return nil, err
 		}
 		if answer.Succeeded() || answer.MessageKey() != bbb.ErrChecksum.Key {
+			b.SecretUse().Used(secondary && b.SecondarySecret != "", time.Now())
 			return answer, nil
 		}
 		if b.SecondarySecret == "" {
@@ -30,7 +46,27 @@ func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Durat
 	}
 	// The node refused our signature: whatever we asked was not done, and the
 	// frontend must not take it for its own mistake.
-	return nil, &bbb.CallError{Call: call.Name, Outcome: bbb.Refused, Err: errors.New("the node does not accept our secret")}
+	return nil, &bbb.CallError{Call: call.Name, Outcome: bbb.Refused, Err: errSecretRefused}
+}
+
+// address is what must not be shown of an error: where the node is, and how we
+// sign.
+var address = regexp.MustCompile(`(?i)[a-z]+://[^\s"]+|checksum=[^\s"&]*`)
+
+// reasonOf is an error in a few words for operators.
+func reasonOf(err error) string {
+	why := err.Error()
+	if e, ok := errors.AsType[*bbb.CallError](err); ok {
+		why = e.Call + ": " + e.Err.Error()
+		if errors.Is(err, context.DeadlineExceeded) {
+			why = e.Call + ": no answer in time"
+		}
+	}
+	why = strings.ToValidUTF8(address.ReplaceAllString(why, "…"), "")
+	if runes := []rune(why); len(runes) > 200 {
+		why = string(runes[:200]) + "…"
+	}
+	return why
 }
 
 func nodeOf(b *routing.Backend) bbb.Node {

@@ -20,6 +20,7 @@ const probeID = "b3scale-probe"
 type watcher struct {
 	cancel  context.CancelFunc
 	list    chan struct{} // asks for a list now
+	probe   chan struct{} // asks for a probe now
 	silence silence       // of the probe loop
 }
 
@@ -54,7 +55,7 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 		for _, b := range c.table.Backends() {
 			if c.watchers[b.ID] == nil {
 				ctx, cancel := context.WithCancel(ctx)
-				w := &watcher{cancel: cancel, list: make(chan struct{}, 1)}
+				w := &watcher{cancel: cancel, list: make(chan struct{}, 1), probe: make(chan struct{}, 1)}
 				c.watchers[b.ID] = w
 				wg.Go(func() { c.probeLoop(ctx, b.ID, w) })
 				wg.Go(func() { c.listLoop(ctx, b.ID, w) })
@@ -91,11 +92,20 @@ func (c *Cluster) listSoon(backendID string) {
 
 // nudge asks our own list loop for a list of the backend now.
 func (c *Cluster) nudge(backendID string) {
+	c.wake(backendID, func(w *watcher) chan struct{} { return w.list })
+}
+
+// probeNow asks our own probe loop for a probe of the backend now.
+func (c *Cluster) probeNow(backendID string) {
+	c.wake(backendID, func(w *watcher) chan struct{} { return w.probe })
+}
+
+func (c *Cluster) wake(backendID string, loop func(*watcher) chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if w := c.watchers[backendID]; w != nil {
 		select {
-		case w.list <- struct{}{}:
+		case loop(w) <- struct{}{}:
 		default: // asked already
 		}
 	}
@@ -112,7 +122,11 @@ func (c *Cluster) probeLoop(ctx context.Context, id string, w *watcher) {
 				c.passVerdict(ctx, b)
 			}
 		}
-		pause(ctx, jitter(c.opts.ProbeInterval))
+		select {
+		case <-ctx.Done():
+		case <-w.probe:
+		case <-time.After(jitter(c.opts.ProbeInterval)):
+		}
 	}
 }
 
@@ -167,11 +181,18 @@ func (c *Cluster) probe(ctx context.Context, b *routing.Backend) bool {
 func (c *Cluster) ask(ctx context.Context, b *routing.Backend) error {
 	var params bbb.Params
 	params.Set("meetingID", probeID)
+	begin := time.Now()
 	answer, err := c.call(ctx, b, c.opts.ProbeTimeout, bbb.Call{Name: "isMeetingRunning", Params: params})
-	if err == nil && !answer.Succeeded() {
-		err = errors.New("isMeetingRunning: FAILED " + answer.MessageKey())
+	switch {
+	case err != nil:
+		return err
+	case !answer.Succeeded():
+		err := errors.New("isMeetingRunning: FAILED " + answer.MessageKey())
+		b.Failed(reasonOf(err), false)
+		return err
 	}
-	return err
+	b.Took(time.Since(begin))
+	return nil
 }
 
 // Ask asks a backend once, for an operator who wants to know.

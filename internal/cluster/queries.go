@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"strings"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -11,6 +10,12 @@ import (
 
 // Frontend finds a frontend by its key; nil when there is none.
 func (c *Cluster) Frontend(key string) *b3scale.Frontend { return c.table.Frontend(key) }
+
+// FrontendByID finds a frontend by its id; nil when there is none.
+func (c *Cluster) FrontendByID(id string) *b3scale.Frontend { return c.table.FrontendByID(id) }
+
+// Backend finds a backend; nil when there is none.
+func (c *Cluster) Backend(id string) *routing.Backend { return c.table.Backend(id) }
 
 // Running answers isMeetingRunning from memory: somebody is in the meeting, as
 // far as lists, looks and events tell.
@@ -119,39 +124,3 @@ func (c *Cluster) Probed() bool {
 
 // Backends are all backends with what is observed of them.
 func (c *Cluster) Backends() []*routing.Backend { return c.table.Backends() }
-
-// Meeting is the meeting as memory has it; nil when there is none.
-func (c *Cluster) Meeting(key b3scale.MeetingKey) *routing.Room { return c.table.Meeting(key) }
-
-// DeclareLost passes the verdict that a backend is lost: its meetings are
-// placed elsewhere at their next create. The operator knows better than any
-// probe; the first good probe takes the verdict back.
-func (c *Cluster) DeclareLost(ctx context.Context, backendID string) error {
-	if _, err := c.store.DeclareLost(ctx, backendID); err != nil {
-		return err
-	}
-	c.log.WarnContext(ctx, "backend declared lost", "backend", backendID)
-	return c.LoadConfig(ctx)
-}
-
-// SaveFrontend stores a frontend and takes it into service.
-func (c *Cluster) SaveFrontend(ctx context.Context, f b3scale.Frontend) (b3scale.Frontend, error) {
-	saved, err := c.store.SaveFrontend(ctx, f)
-	if err != nil {
-		return saved, err
-	}
-	return saved, c.LoadConfig(ctx)
-}
-
-// SaveBackend stores a backend and takes it into service.
-func (c *Cluster) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
-	b.Host = strings.TrimRight(b.Host, "/") + "/" // calls are appended to it
-	saved, err := c.store.SaveBackend(ctx, b)
-	if err != nil {
-		return saved, err
-	}
-	c.configMu.Lock() // a LoadConfig that read before ends before
-	defer c.configMu.Unlock()
-	c.table.SetBackend(saved)
-	return saved, nil
-}

@@ -12,6 +12,7 @@ import (
 // sightings is what the previous list of a backend showed. Two lists in a row
 // must agree before a row is ended, or an ended one activated.
 type sightings struct {
+	empty   b3scale.Micros                    // begin of the first of the lists in a row without a room of ours
 	absent  map[incarnationKey]b3scale.Micros // begin of the first list without it
 	present map[incarnationKey]b3scale.Micros // begin of the first list with it, its row ended
 	marks   map[b3scale.MeetingKey]mark       // of what was taken in
@@ -61,8 +62,11 @@ func (c *Cluster) reconcile(ctx context.Context, b *routing.Backend, seen *sight
 		return err
 	}
 	if !answer.Succeeded() {
-		return &bbb.CallError{Call: "getMeetings", Outcome: bbb.Malformed, Err: errFailed}
+		err := &bbb.CallError{Call: "getMeetings", Outcome: bbb.Malformed, Err: errFailed}
+		b.Failed(reasonOf(err), false)
+		return err
 	}
+	b.Took(time.Since(asked))
 	l := &listing{Cluster: c, backend: b, t0: t0, asked: asked, before: seen, now: sightings{
 		absent: map[incarnationKey]b3scale.Micros{}, present: map[incarnationKey]b3scale.Micros{}, marks: map[b3scale.MeetingKey]mark{},
 	}}
@@ -110,6 +114,7 @@ func (l *listing) read(answer *bbb.Answer) {
 
 func (l *listing) apply(ctx context.Context) error {
 	l.takeBreakouts()
+	l.noteEmpty() // whatever becomes of the rest
 	for key, x := range l.rooms {
 		if err := l.room(ctx, key, x); err != nil {
 			return err

@@ -31,9 +31,7 @@ func TestConfigurationIsReadAgainAfterAFailure(t *testing.T) {
 	wrap := func(s b3scale.Store) b3scale.Store { store.Store = s; return store }
 	inBubble(t, plan{nodes: 1, wrap: wrap}, func(t *testing.T, s *site) {
 		s.run()
-		b := s.backend(0).Backend
-		b.AdminState = b3scale.AdminStopped
-		if _, err := s.store.SaveBackend(s.ctx, b); err != nil {
+		if _, err := s.store.EditBackend(s.ctx, s.backends[0], b3scale.Actor{}, toState(b3scale.AdminStopped)); err != nil {
 			t.Fatal(err)
 		}
 		store.fails.Store(2)

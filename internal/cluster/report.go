@@ -17,6 +17,8 @@ type nodeReport struct {
 	InBreakouts map[string]int   `json:"in_breakouts,omitempty"` // people, by the internal id of the parent
 	Breakouts   []breakoutReport `json:"breakouts,omitempty"`
 
+	EmptySince b3scale.Micros `json:"empty_since,omitempty"` // of a decommissioned backend, see noteEmpty
+
 	version int64
 }
 
@@ -104,6 +106,7 @@ func (c *Cluster) takeReport(backendID string, report nodeReport) {
 		return
 	}
 	b.SetForeign(report.Foreign)
+	b.SetEmpty(report.EmptySince)
 	now := time.Now()
 	rooms := make([]*routing.Room, len(report.Breakouts))
 	for i := range report.Breakouts {

@@ -75,7 +75,7 @@ func TestKnowledgeSurvivesARestart(t *testing.T) {
 				c.bring(s)
 				before := s.shown()
 				s.restart()
-				r := s.c.Meeting(s.key("class"))
+				r := s.c.Room(s.key("class"))
 				if r == nil {
 					t.Fatal("the meeting is not known after the restart")
 				}

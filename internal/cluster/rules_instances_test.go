@@ -17,7 +17,7 @@ func instanceRules() []rule {
 				time.Sleep(3 * time.Second)
 				m, _ := w.row("m0")
 				for _, s := range w.slots {
-					r := s.get().cluster.Meeting(w.key("m0"))
+					r := s.get().cluster.Room(w.key("m0"))
 					w.must(r != nil && r.InternalID == m.InternalID, "memory", "instance %d does not know the meeting", s.number)
 				}
 			},

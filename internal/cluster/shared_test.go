@@ -97,7 +97,7 @@ func TestInstancesFollowEachOther(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		synctest.Wait()
 		for i, m := range all {
-			r := m.Meeting(s.key("room"))
+			r := m.Room(s.key("room"))
 			if r == nil || !m.Running(s.key("room")) || r.People != 2 || len(m.Meetings(s.frontend.ID)) != 1 {
 				t.Errorf("instance %d has %+v", i, r)
 			}
@@ -105,7 +105,7 @@ func TestInstancesFollowEachOther(t *testing.T) {
 		s.as(all[1], func() { s.ended("room") })
 		time.Sleep(25 * time.Second)
 		for i, m := range all {
-			if r := m.Meeting(s.key("room")); r != nil {
+			if r := m.Room(s.key("room")); r != nil {
 				t.Errorf("instance %d still has %+v", i, r)
 			}
 		}
@@ -120,7 +120,7 @@ func TestRowsThatAreGoneAreForgotten(t *testing.T) {
 		all := s.members(2)
 		time.Sleep(time.Second)
 		s.created("room")
-		s.nodes[s.nodeOf(s.c.Meeting(s.key("room")).BackendID)].EndNow(nodeID("room"))
+		s.nodes[s.nodeOf(s.c.Room(s.key("room")).BackendID)].EndNow(nodeID("room"))
 		time.Sleep(2 * time.Second)
 		m, _ := s.row("room")
 		if ended, err := s.store.EndMeeting(s.ctx, m); err != nil || !ended {
@@ -132,7 +132,7 @@ func TestRowsThatAreGoneAreForgotten(t *testing.T) {
 		}
 		time.Sleep(resyncEvery + 5*time.Second)
 		for i, m := range all {
-			if r := m.Meeting(s.key("room")); r != nil {
+			if r := m.Room(s.key("room")); r != nil {
 				t.Errorf("instance %d still has %+v", i, r)
 			}
 		}

@@ -42,16 +42,76 @@ func (s tapped) Frontends(ctx context.Context) ([]b3scale.Frontend, error) {
 	return tap1(ctx, s, "Frontends", func() ([]b3scale.Frontend, error) { return s.store.Frontends(ctx) })
 }
 
-func (s tapped) SaveFrontend(ctx context.Context, f b3scale.Frontend) (b3scale.Frontend, error) {
-	return tap1(ctx, s, "SaveFrontend", func() (b3scale.Frontend, error) { return s.store.SaveFrontend(ctx, f) })
+func (s tapped) AddFrontend(ctx context.Context, f b3scale.Frontend, by b3scale.Actor) (b3scale.Frontend, error) {
+	return tap1(ctx, s, "AddFrontend", func() (b3scale.Frontend, error) { return s.store.AddFrontend(ctx, f, by) })
+}
+
+func (s tapped) EditFrontend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Frontend) error) (b3scale.Frontend, error) {
+	return tap1(ctx, s, "EditFrontend", func() (b3scale.Frontend, error) { return s.store.EditFrontend(ctx, id, by, edit) })
+}
+
+func (s tapped) DeleteFrontend(ctx context.Context, id string, by b3scale.Actor) (b3scale.Frontend, error) {
+	return tap1(ctx, s, "DeleteFrontend", func() (b3scale.Frontend, error) { return s.store.DeleteFrontend(ctx, id, by) })
 }
 
 func (s tapped) Backends(ctx context.Context) ([]b3scale.Backend, error) {
 	return tap1(ctx, s, "Backends", func() ([]b3scale.Backend, error) { return s.store.Backends(ctx) })
 }
 
-func (s tapped) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
-	return tap1(ctx, s, "SaveBackend", func() (b3scale.Backend, error) { return s.store.SaveBackend(ctx, b) })
+func (s tapped) AddBackend(ctx context.Context, b b3scale.Backend, by b3scale.Actor) (b3scale.Backend, error) {
+	return tap1(ctx, s, "AddBackend", func() (b3scale.Backend, error) { return s.store.AddBackend(ctx, b, by) })
+}
+
+func (s tapped) EditBackend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Backend) error) (b3scale.Backend, error) {
+	return tap1(ctx, s, "EditBackend", func() (b3scale.Backend, error) { return s.store.EditBackend(ctx, id, by, edit) })
+}
+
+func (s tapped) DeleteBackend(ctx context.Context, id string, by b3scale.Actor) (b3scale.Backend, error) {
+	return tap1(ctx, s, "DeleteBackend", func() (b3scale.Backend, error) { return s.store.DeleteBackend(ctx, id, by) })
+}
+
+func (s tapped) DeleteEmptyBackend(ctx context.Context, id string) (bool, error) {
+	return tap1(ctx, s, "DeleteEmptyBackend", func() (bool, error) { return s.store.DeleteEmptyBackend(ctx, id) })
+}
+
+func (s tapped) SaveSecretUses(ctx context.Context, uses map[b3scale.SecretSlot]b3scale.Micros) error {
+	return tap0(ctx, s, "SaveSecretUses", func() error { return s.store.SaveSecretUses(ctx, uses) })
+}
+
+func (s tapped) SecretUses(ctx context.Context) (map[b3scale.SecretSlot]b3scale.Micros, error) {
+	return tap1(ctx, s, "SecretUses", func() (map[b3scale.SecretSlot]b3scale.Micros, error) { return s.store.SecretUses(ctx) })
+}
+
+func (s tapped) NoteAction(ctx context.Context, e b3scale.AuditEntry) error {
+	return tap0(ctx, s, "NoteAction", func() error { return s.store.NoteAction(ctx, e) })
+}
+
+func (s tapped) Audit(ctx context.Context, q b3scale.AuditQuery, yield func(b3scale.AuditEntry)) error {
+	return tap0(ctx, s, "Audit", func() error { return s.store.Audit(ctx, q, yield) })
+}
+
+func (s tapped) AddCommand(ctx context.Context, action b3scale.CommandAction, params []byte, d time.Duration, by b3scale.Actor) (b3scale.Command, error) {
+	return tap1(ctx, s, "AddCommand", func() (b3scale.Command, error) { return s.store.AddCommand(ctx, action, params, d, by) })
+}
+
+func (s tapped) Commands(ctx context.Context) ([]b3scale.Command, error) {
+	return tap1(ctx, s, "Commands", func() ([]b3scale.Command, error) { return s.store.Commands(ctx) })
+}
+
+func (s tapped) Command(ctx context.Context, id string) (b3scale.Command, error) {
+	return tap1(ctx, s, "Command", func() (b3scale.Command, error) { return s.store.Command(ctx, id) })
+}
+
+func (s tapped) TakeCommand(ctx context.Context, holder string, lease time.Duration) (b3scale.Command, bool, error) {
+	return tap2(ctx, s, "TakeCommand", func() (b3scale.Command, bool, error) { return s.store.TakeCommand(ctx, holder, lease) })
+}
+
+func (s tapped) FinishCommand(ctx context.Context, id, holder string, state b3scale.CommandState, result []byte) (bool, error) {
+	return tap1(ctx, s, "FinishCommand", func() (bool, error) { return s.store.FinishCommand(ctx, id, holder, state, result) })
+}
+
+func (s tapped) PurgeCommands(ctx context.Context, gone time.Duration) error {
+	return tap0(ctx, s, "PurgeCommands", func() error { return s.store.PurgeCommands(ctx, gone) })
 }
 
 func (s tapped) LiveMeetings(ctx context.Context, yield func(b3scale.Meeting)) error {
@@ -172,8 +232,12 @@ func (s tapped) SaveHeartbeats(ctx context.Context, heard []string) error {
 	return tap0(ctx, s, "SaveHeartbeats", func() error { return s.store.SaveHeartbeats(ctx, heard) })
 }
 
-func (s tapped) DeclareLost(ctx context.Context, backendID string) (bool, error) {
-	return tap1(ctx, s, "DeclareLost", func() (bool, error) { return s.store.DeclareLost(ctx, backendID) })
+func (s tapped) Heartbeats(ctx context.Context) (map[string]b3scale.Micros, error) {
+	return tap1(ctx, s, "Heartbeats", func() (map[string]b3scale.Micros, error) { return s.store.Heartbeats(ctx) })
+}
+
+func (s tapped) DeclareLost(ctx context.Context, backendID string, by b3scale.Actor) (bool, error) {
+	return tap1(ctx, s, "DeclareLost", func() (bool, error) { return s.store.DeclareLost(ctx, backendID, by) })
 }
 
 func (s tapped) PassVerdict(ctx context.Context, backendID string, silent time.Duration) (bool, error) {
@@ -198,6 +262,14 @@ func (s tapped) ReleaseLeases(ctx context.Context, names []string, holder string
 
 func (s tapped) PurgeInstances(ctx context.Context, gone time.Duration) error {
 	return tap0(ctx, s, "PurgeInstances", func() error { return s.store.PurgeInstances(ctx, gone) })
+}
+
+func (s tapped) Schema(ctx context.Context) (b3scale.Schema, error) {
+	return tap1(ctx, s, "Schema", func() (b3scale.Schema, error) { return s.store.Schema(ctx) })
+}
+
+func (s tapped) Migrate(ctx context.Context) error {
+	return tap0(ctx, s, "Migrate", func() error { return s.store.Migrate(ctx) })
 }
 
 func (s tapped) Now(ctx context.Context) (b3scale.Micros, error) {

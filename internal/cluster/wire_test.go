@@ -124,10 +124,22 @@ func (s telling) config(changed bool) {
 	}
 }
 
-func (s telling) SaveBackend(ctx context.Context, b b3scale.Backend) (b3scale.Backend, error) {
-	b, err := s.Store.SaveBackend(ctx, b)
+func (s telling) AddBackend(ctx context.Context, b b3scale.Backend, by b3scale.Actor) (b3scale.Backend, error) {
+	b, err := s.Store.AddBackend(ctx, b, by)
 	s.config(err == nil)
 	return b, err
+}
+
+func (s telling) EditBackend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Backend) error) (b3scale.Backend, error) {
+	b, err := s.Store.EditBackend(ctx, id, by, edit)
+	s.config(err == nil)
+	return b, err
+}
+
+func (s telling) DeleteEmptyBackend(ctx context.Context, id string) (bool, error) {
+	ok, err := s.Store.DeleteEmptyBackend(ctx, id)
+	s.config(ok)
+	return ok, err
 }
 
 func (s telling) ClaimMeeting(ctx context.Context, c b3scale.Claim) (b3scale.Meeting, bool, error) {
@@ -172,8 +184,8 @@ func (s telling) SettleOrphan(ctx context.Context, key b3scale.MeetingKey, backe
 	return settled, m, err
 }
 
-func (s telling) DeclareLost(ctx context.Context, backendID string) (bool, error) {
-	ok, err := s.Store.DeclareLost(ctx, backendID)
+func (s telling) DeclareLost(ctx context.Context, backendID string, by b3scale.Actor) (bool, error) {
+	ok, err := s.Store.DeclareLost(ctx, backendID, by)
 	s.config(ok)
 	return ok, err
 }

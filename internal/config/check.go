@@ -11,10 +11,12 @@ import (
 	"strconv"
 
 	"github.com/caarlos0/env/v11"
+
+	"b3scale"
 )
 
 // parse fills cfg from the values and notes those that are not accepted.
-func (l *loader) parse(cfg *Config) {
+func (l *loader) parse(cfg any) {
 	environment := make(map[string]string)
 	for name, v := range l.values {
 		environment[name] = v.text
@@ -24,11 +26,11 @@ func (l *loader) parse(cfg *Config) {
 	for _, one := range unwrap(err) {
 		e, ok := errors.AsType[env.ParseError](one)
 		if !ok {
-			panic("config: bad tags: " + one.Error()) // of Config: every test would end here
+			panic("config: bad tags: " + one.Error()) // of the struct: every test would end here
 		}
 		failed[e.Name] = e.Err
 	}
-	for _, v := range Variables() {
+	for _, v := range l.vars {
 		err := failed[v.field.Name]
 		switch {
 		case err != nil && err.Error() != "":
@@ -75,11 +77,12 @@ func (l *loader) check(cfg *Config) {
 		}
 	}
 	if !isHostPort(cfg.Listen) {
-		l.problem("B3SCALE_LISTEN_HTTP", "accepted: %s", variable("B3SCALE_LISTEN_HTTP").Accepts)
+		l.problem("B3SCALE_LISTEN_HTTP", "accepted: %s", l.variable("B3SCALE_LISTEN_HTTP").Accepts)
 	}
 	if cfg.NodeCAFile != "" {
 		l.readNodeCAs(cfg)
 	}
+	l.checkJWTSecrets(cfg)
 	if !l.refused["B3SCALE_PROBE_INTERVAL"] && cfg.LostAfter < 3*cfg.ProbeInterval {
 		l.problem("B3SCALE_LOST_AFTER", "accepted: at least three times B3SCALE_PROBE_INTERVAL, which is %s", cfg.ProbeInterval)
 	}
@@ -88,6 +91,33 @@ func (l *loader) check(cfg *Config) {
 	}
 	if cfg.ReverseProxyMode {
 		l.warn("B3SCALE_REVERSE_PROXY_MODE is not supported: people are sent to the node itself")
+	}
+}
+
+// advisedSecret is how many random bytes nobody can try out: whoever sees a
+// single token can search for its secret for years.
+const advisedSecret = 32
+
+// checkJWTSecrets refuses no secret that an installation has used for years.
+func (l *loader) checkJWTSecrets(cfg *Config) {
+	switch {
+	case cfg.JWTSecret != "" || l.refused[nameJWT]:
+	case cfg.JWTSecondarySecret != "":
+		l.problem(nameJWTSecond, "accepted: only beside %s", nameJWT)
+	default:
+		l.warn("%s is not set: the REST API, the agent API and the console are off", nameJWT)
+	}
+	l.checkJWTSecret(nameJWT, cfg.JWTSecret)
+	l.checkJWTSecret(nameJWTSecond, cfg.JWTSecondarySecret)
+}
+
+func (l *loader) checkJWTSecret(name string, secret b3scale.Secret) {
+	if secret != "" && len(secret) < advisedSecret {
+		l.warn("%s has less than %d bytes: whoever sees a token can try out what signed it", name, advisedSecret)
+	}
+	if l.values[name].trimmed {
+		// They may have been part of the key that signed the tokens in use.
+		l.warn("%s has blanks or line breaks around it, which are taken off", name)
 	}
 }
 
@@ -113,7 +143,7 @@ func (l *loader) readNodeCAs(cfg *Config) {
 	const name = "B3SCALE_NODE_CA_FILE"
 	raw, err := l.readFile(cfg.NodeCAFile)
 	if err != nil {
-		l.problem(name, "%s; accepted: %s", reason(err), variable(name).Accepts)
+		l.problem(name, "%s; accepted: %s", reason(err), l.variable(name).Accepts)
 		return
 	}
 	for {
@@ -126,12 +156,12 @@ func (l *loader) readNodeCAs(cfg *Config) {
 		}
 		ca, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			l.problem(name, "it holds a broken certificate; accepted: %s", variable(name).Accepts)
+			l.problem(name, "it holds a broken certificate; accepted: %s", l.variable(name).Accepts)
 			return
 		}
 		cfg.NodeCAs = append(cfg.NodeCAs, ca)
 	}
 	if len(cfg.NodeCAs) == 0 {
-		l.problem(name, "it holds no certificate; accepted: %s", variable(name).Accepts)
+		l.problem(name, "it holds no certificate; accepted: %s", l.variable(name).Accepts)
 	}
 }

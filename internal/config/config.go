@@ -3,8 +3,9 @@ package config
 import (
 	"crypto/x509"
 	"net/netip"
-	"os"
 	"time"
+
+	"b3scale"
 )
 
 // Config is everything that operators set.
@@ -19,8 +20,11 @@ type Config struct {
 	PoolSize    int       `env:"B3SCALE_DB_POOL_SIZE" envDefault:"32" min:"2" max:"1000" help:"the most connections of this instance to PostgreSQL; up to two more send and hear news"`
 	AutoMigrate bool      `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
 
-	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed in the access log (level debug)"`
+	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed: in the audit log, for failed logins and in the access log (level debug)"`
 	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`
+
+	JWTSecret          b3scale.Secret `env:"B3SCALE_API_JWT_SECRET" secret:"true" accepts:"any text; at least 32 random bytes are advised" help:"signs and verifies the tokens of operators and node agents; unset: the REST API, the agent API and the console are off"`
+	JWTSecondarySecret b3scale.Secret `env:"B3SCALE_API_JWT_SECONDARY_SECRET" secret:"true" accepts:"any text, beside B3SCALE_API_JWT_SECRET; at least 32 random bytes are advised" help:"tokens signed with it are accepted too, while secrets are being rotated"`
 
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
 	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
@@ -58,19 +62,7 @@ type Options struct {
 // them. The warnings are for the log and never stop a start. The error is an
 // *Error with one line for every problem; the Config then only tells EnvFiles.
 func Load(environ []string, opts Options) (Config, []string, error) {
-	if opts.ReadFile == nil {
-		opts.ReadFile = os.ReadFile
-	}
-	l := &loader{
-		readFile: opts.ReadFile,
-		values:   make(map[string]value),
-		refused:  make(map[string]bool),
-	}
-	l.readEnviron(environ)
-	l.readEnvFiles()
-	l.readSecretFiles()
-	l.warnOfUnused()
-
+	l := load(daemon(), environ, opts)
 	var cfg Config
 	l.parse(&cfg)
 	l.check(&cfg)

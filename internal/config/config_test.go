@@ -37,10 +37,13 @@ func lines(t *testing.T, err error) []string {
 	return e.Lines()
 }
 
+// strong sets what every start without a warning needs.
+const strong = "B3SCALE_API_JWT_SECRET=s3cret-s3cret-s3cret-s3cret-s3cret"
+
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	got, warnings, err := Load(nil, files(nil))
-	if err != nil || len(warnings) != 0 {
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "B3SCALE_API_JWT_SECRET is not set") {
 		t.Fatalf("error %v, warnings %q", err, warnings)
 	}
 	want := Config{
@@ -97,6 +100,7 @@ func TestGoodValues(t *testing.T) {
 		{"B3SCALE_LISTEN_HTTP=b3scale.example.org:0", func(c Config) any { return c.Listen }, "b3scale.example.org:0"},
 		{"B3SCALE_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7,,2001:db8::1,", func(c Config) any { return c.TrustedProxies }, networks("10.0.0.0/8", "192.0.2.7/32", "2001:db8::1/128")},
 		{"B3SCALE_TRUSTED_PROXIES=10.1.2.3/8,::ffff:192.0.2.7", func(c Config) any { return c.TrustedProxies }, networks("10.0.0.0/8", "192.0.2.7/32")},
+		{"B3SCALE_API_JWT_SECRET=with = and blanks ", func(c Config) any { return c.JWTSecret.Reveal() }, "with = and blanks"},
 		{"B3SCALE_LOG_LEVEL=TRACE", func(c Config) any { return c.LogLevel.Level() }, slog.Level(-8)},
 		{"B3SCALE_LOG_LEVEL=debug", func(c Config) any { return c.LogLevel.Level() }, slog.LevelDebug},
 		{"B3SCALE_LOG_LEVEL=fatal", func(c Config) any { return c.LogLevel.Level() }, LevelFatal},
@@ -165,6 +169,8 @@ func TestBadValues(t *testing.T) {
 		{"B3SCALE_TRUSTED_PROXIES=10.0.0.0/33", `"10.0.0.0/33" is neither`},
 		{"B3SCALE_TRUSTED_PROXIES=fe80::1%eth0", `"fe80::1%eth0" is neither`},
 		{"B3SCALE_TRUSTED_PROXIES=::ffff:10.0.0.0/104", "write it as an IPv4 network"},
+		{"B3SCALE_API_JWT_SECONDARY_SECRET=s3cret", "B3SCALE_API_JWT_SECONDARY_SECRET=•••: accepted: only beside B3SCALE_API_JWT_SECRET"},
+		{"B3SCALE_API_JWT_SECRET_FILE=/s3cret", "B3SCALE_API_JWT_SECRET_FILE=•••: file does not exist; accepted: a readable file that holds B3SCALE_API_JWT_SECRET"},
 		{"B3SCALE_LOG_LEVEL=loud", `B3SCALE_LOG_LEVEL="loud": accepted: trace, debug, info`},
 		{"B3SCALE_LOG_LEVEL=6", `B3SCALE_LOG_LEVEL="6"`},
 		{"B3SCALE_LOG_FORMAT=xml", `B3SCALE_LOG_FORMAT="xml": accepted: structured, json, text`},
@@ -254,8 +260,13 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"B3SCALE_REVERSE_PROXY_MODE=true", "B3SCALE_REVERSE_PROXY_MODE is not supported"},
 		{"B3SCALE_REVERSE_PROXY_MODE=no", ""},
-		{"B3SCALE_API_JWT_SECRET=s3cret", "B3SCALE_API_JWT_SECRET is set, but this version does not use it yet"},
-		{"B3SCALE_API_JWT_SECRET_FILE=/s3cret", "B3SCALE_API_JWT_SECRET_FILE is set, but this version does not use it yet"},
+		{"B3SCALE_API_JWT_SECRET=", "B3SCALE_API_JWT_SECRET is not set: the REST API, the agent API and the console are off"},
+		{"B3SCALE_API_JWT_SECRET=s3cret-s3cret-s3cret-s3cret-s3c", "B3SCALE_API_JWT_SECRET has less than 32 bytes"},
+		{"B3SCALE_API_JWT_SECRET=s3cret-s3cret-s3cret-s3cret-s3cr", ""},
+		{strong + "\n", "B3SCALE_API_JWT_SECRET has blanks or line breaks around it"},
+		{"B3SCALE_API_JWT_SECONDARY_SECRET=s3cret", "B3SCALE_API_JWT_SECONDARY_SECRET has less than 32 bytes"},
+		{"B3SCALE_API_JWT_SECONDARY_SECRET=s3cret-s3cret-s3cret-s3cret-s3cr", ""},
+		{"B3SCALE_JWT_SECRET=s3cret", "did you mean B3SCALE_API_JWT_SECRET?"},
 		{"B3SCALE_API_URL=https://example.org", "B3SCALE_API_URL is set, but"},
 		{"B3SCALE_RECORDINGS_PUBLISHED_PATH=/p", "B3SCALE_RECORDINGS_PUBLISHED_PATH is set, but"},
 		{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH=/u", "B3SCALE_RECORDINGS_UNPUBLISHED_PATH is set, but"},
@@ -278,7 +289,7 @@ func TestWarnings(t *testing.T) {
 		{"B3SCALE_HTTP_REQUEST_TIMEOUT=120", "B3SCALE_HTTP_WRITE_TIMEOUT is 1m0s and cuts off"},
 		{"OTHER_VARIABLE=1", ""},
 	} {
-		_, got, err := Load([]string{c.line, "B3SCALE_DB_URL=sqlite:test.db"}, files(nil))
+		_, got, err := Load([]string{strong, c.line, "B3SCALE_DB_URL=sqlite:test.db"}, files(nil))
 		if err != nil {
 			t.Errorf("%s: %v", c.line, err)
 		}

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// envFiles are read in this order; the later one wins, and all of them win
-// over the process environment.
+// envFiles of b3scaled are read in this order; the later one wins, and all of
+// them win over the process environment.
 var envFiles = []string{"./.env", "/etc/default/b3scale", "/etc/sysconfig/b3scale"}
 
 // readEnvFiles reads the env files unless the environment says already where
-// the database is: then a service manager or a container has set everything.
+// what it must: then a service manager or a container has set everything.
 func (l *loader) readEnvFiles() {
-	if l.isSet(nameDBURL) || l.isSet(nameDBURL+fileSuffix) {
+	if l.isSet(l.sentinel) || l.isSet(l.sentinel+fileSuffix) {
 		return
 	}
-	for _, path := range envFiles {
+	for _, path := range l.envFiles {
 		raw, err := l.readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

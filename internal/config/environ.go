@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -10,11 +11,14 @@ const (
 	prefix        = "B3SCALE_"
 	nameDBURL     = "B3SCALE_DB_URL"
 	nameListenURL = "B3SCALE_DB_LISTEN_URL"
+	nameJWT       = "B3SCALE_API_JWT_SECRET"
+	nameJWTSecond = "B3SCALE_API_JWT_SECONDARY_SECRET"
 	fileSuffix    = "_FILE"
 )
 
 // loader collects values, warnings and problems while a Config is made.
 type loader struct {
+	program
 	readFile func(string) ([]byte, error)
 	values   map[string]value // by variable; none is empty
 	files    []string         // env files that were used
@@ -24,8 +28,27 @@ type loader struct {
 }
 
 type value struct {
-	text string
-	file string // where it was read; empty for the process environment
+	text    string
+	file    string // where it was read; empty for the process environment
+	trimmed bool   // the process environment has blanks around it
+}
+
+// load collects what is set for one of the programs.
+func load(p program, environ []string, opts Options) *loader {
+	if opts.ReadFile == nil {
+		opts.ReadFile = os.ReadFile
+	}
+	l := &loader{
+		program:  p,
+		readFile: opts.ReadFile,
+		values:   make(map[string]value),
+		refused:  make(map[string]bool),
+	}
+	l.readEnviron(environ)
+	l.readEnvFiles()
+	l.readSecretFiles()
+	l.warnOfUnused()
+	return l
 }
 
 func (l *loader) readEnviron(environ []string) {
@@ -39,10 +62,12 @@ func (l *loader) readEnviron(environ []string) {
 
 // set takes a value over an earlier one. An empty value is no value.
 func (l *loader) set(name string, v value) {
-	if !strings.HasPrefix(name, prefix) {
+	if !strings.HasPrefix(name, prefix) && l.variable(name).Name == "" {
 		return
 	}
-	v.text = strings.TrimSpace(v.text)
+	text := strings.TrimSpace(v.text)
+	v.trimmed = v.file == "" && text != v.text
+	v.text = text
 	if v.text == "" {
 		delete(l.values, name)
 		return
@@ -57,7 +82,7 @@ func (l *loader) isSet(name string) bool {
 
 // readSecretFiles replaces NAME_FILE by what the file holds.
 func (l *loader) readSecretFiles() {
-	for _, name := range secretNames() {
+	for _, name := range l.secretNames() {
 		file := name + fileSuffix
 		v, set := l.values[file]
 		switch {
@@ -65,7 +90,7 @@ func (l *loader) readSecretFiles() {
 		case l.isSet(name):
 			l.problem(file, "%s is set too; accepted: one of the two", name)
 			l.refused[name] = true
-		case variable(name).Name != "": // those of later versions are left unread
+		case l.variable(name).Name != "": // those of later versions are left unread
 			text, why := l.readText(v.text)
 			if why != "" {
 				l.problem(file, "%s; accepted: a readable file that holds %s", why, name)

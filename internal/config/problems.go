@@ -39,7 +39,7 @@ func (l *loader) warn(format string, args ...any) {
 func (l *loader) origin(name string) string {
 	v, set := l.values[name]
 	if !set {
-		v.text = variable(name).Default
+		v.text = l.variable(name).Default
 	}
 	text := name + "=" + l.shown(name, v.text)
 	switch {
@@ -56,9 +56,9 @@ func (l *loader) shown(name, text string) string {
 	switch {
 	case name == nameDBURL, name == nameListenURL:
 		text = RedactStoreURL(text)
-	case isSecret(name):
+	case l.isSecret(name):
 		return masked
-	case isSecretFile(name) && (name != nameDBURL+fileSuffix && name != nameListenURL+fileSuffix || strings.ContainsAny(text, ":=@")):
+	case l.isSecretFile(name) && (name != nameDBURL+fileSuffix && name != nameListenURL+fileSuffix || strings.ContainsAny(text, ":=@")):
 		return masked // it may be the secret itself, where the name of its file belongs
 	}
 	if runes := []rune(text); len(runes) > shownLength {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/big"
 	"slices"
@@ -18,6 +19,7 @@ func TestEnvFilesInOrder(t *testing.T) {
 	t.Parallel()
 	cfg, warnings, err := Load([]string{
 		"B3SCALE_DB_URL=",
+		strong,
 		"B3SCALE_MEETING_SIZE=1",
 		"B3SCALE_MAX_BODY=1K",
 	}, files(map[string]string{
@@ -69,7 +71,7 @@ func TestEnvFilesAreNotReadWhenTheDatabaseIsSet(t *testing.T) {
 func TestEnvFileTrouble(t *testing.T) {
 	t.Parallel()
 	machine := files(map[string]string{
-		".env": "B3SCALE_OBSERVE=perhaps\nexport B3SCALE_DB_URL=s3cret\ns3cret\n",
+		".env": strong + "\nB3SCALE_OBSERVE=perhaps\nexport B3SCALE_DB_URL=s3cret\ns3cret\n",
 	})
 	read := machine.ReadFile
 	machine.ReadFile = func(name string) ([]byte, error) {
@@ -83,8 +85,8 @@ func TestEnvFileTrouble(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	want := []string{
-		"./.env:2 is not used: accepted are lines like NAME=VALUE, without export",
 		"./.env:3 is not used: accepted are lines like NAME=VALUE, without export",
+		"./.env:4 is not used: accepted are lines like NAME=VALUE, without export",
 		"/etc/default/b3scale is not used: permission denied",
 	}
 	if !slices.Equal(warnings, want) {
@@ -133,6 +135,26 @@ func TestSecretFiles(t *testing.T) {
 		if strings.Contains(got+strings.Join(warnings, ""), "s3cret") {
 			t.Errorf("%q: shows the secret: %q %q", c.environ, got, warnings)
 		}
+	}
+}
+
+func TestJWTSecretsFromFiles(t *testing.T) {
+	t.Parallel()
+	cfg, warnings, err := Load([]string{"B3SCALE_API_JWT_SECRET_FILE=/new", "B3SCALE_API_JWT_SECONDARY_SECRET_FILE=/old"}, files(map[string]string{
+		"new": strings.Repeat("new", 12) + "\n", // as editors end a file
+		"old": strings.Repeat("old", 12),
+	}))
+	if err != nil || len(warnings) != 0 {
+		t.Fatalf("error %v, warnings %q", err, warnings)
+	}
+	if got, want := cfg.JWTSecret.Reveal(), strings.Repeat("new", 12); got != want {
+		t.Errorf("secret %q, want %q", got, want)
+	}
+	if got, want := cfg.JWTSecondarySecret.Reveal(), strings.Repeat("old", 12); got != want {
+		t.Errorf("secondary secret %q, want %q", got, want)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg); strings.Contains(text, "newnew") || strings.Contains(text, "oldold") {
+		t.Errorf("shows a secret: %s", text)
 	}
 }
 

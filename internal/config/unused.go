@@ -17,7 +17,6 @@ type unusedVariable struct {
 // later are settings of features that are still to come. Somebody who sets one
 // expects something of it and must hear that it does not happen.
 var later = []unusedVariable{
-	{"B3SCALE_API_JWT_SECRET", "does not use it yet: it has no REST API", true},
 	{"B3SCALE_API_URL", "does not use it yet: it rewrites no callbacks and protects no recordings", false},
 	{"B3SCALE_CALLBACK_ALLOW", "does not use it yet: it sends no callbacks", false},
 	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
@@ -44,15 +43,15 @@ var serviceLink = regexp.MustCompile(`^B3SCALE_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)
 
 // warnOfUnused warns of every variable that is set in vain.
 func (l *loader) warnOfUnused() {
-	known := knownNames()
+	known := l.knownNames()
 	for _, name := range slices.Sorted(maps.Keys(l.values)) {
-		if slices.Contains(elsewhere, name) || serviceLink.MatchString(name+"="+l.values[name].text) || !variableName.MatchString(name) {
+		if slices.Contains(l.elsewhere, name) || serviceLink.MatchString(name+"="+l.values[name].text) || !variableName.MatchString(name) {
 			continue
 		}
-		if i := slices.IndexFunc(later, func(u unusedVariable) bool {
+		if i := slices.IndexFunc(l.later, func(u unusedVariable) bool {
 			return u.name == name || u.secret && u.name+fileSuffix == name
 		}); i >= 0 {
-			l.warn("%s is set, but this version %s", name, later[i].why)
+			l.warn("%s is set, but this version %s", name, l.later[i].why)
 			continue
 		}
 		if slices.Contains(known, name) {
@@ -61,47 +60,9 @@ func (l *loader) warnOfUnused() {
 		if near := nearest(name, known); near != "" {
 			l.warn("%s is not a setting; did you mean %s?", name, near)
 		} else {
-			l.warn("%s is not a setting; b3scaled --help lists all of them", name)
+			l.warn("%s is not a setting; %s --help lists all of them", name, l.command)
 		}
 	}
-}
-
-// knownNames lists every name that means something here or will.
-func knownNames() []string {
-	var names []string
-	for _, v := range Variables() {
-		names = append(names, v.Name)
-	}
-	for _, u := range later {
-		names = append(names, u.name)
-	}
-	for _, name := range secretNames() {
-		names = append(names, name+fileSuffix)
-	}
-	return names
-}
-
-// secretNames lists the variables whose value is never shown.
-func secretNames() []string {
-	var names []string
-	for _, v := range Variables() {
-		if v.Secret {
-			names = append(names, v.Name)
-		}
-	}
-	for _, u := range later {
-		if u.secret {
-			names = append(names, u.name)
-		}
-	}
-	return names
-}
-
-func isSecret(name string) bool { return slices.Contains(secretNames(), name) }
-
-func isSecretFile(name string) bool {
-	secret, found := strings.CutSuffix(name, fileSuffix)
-	return found && isSecret(secret)
 }
 
 // nearest finds the known name that was probably meant, or "".

@@ -56,6 +56,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	register(m, parseInt)
 	register(m, parseDuration)
 	register(m, parseBytes)
+	register(m, parseLoadFactor)
 	register(m, parseLogLevel)
 	register(m, parseLogFormat)
 	register(m, parseNetworks)

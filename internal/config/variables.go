@@ -18,10 +18,11 @@ type Variable struct {
 	field reflect.StructField
 }
 
-// Variables lists the settings in the order of Config's fields.
-func Variables() []Variable {
+// Variables lists the settings of b3scaled in the order of Config's fields.
+func Variables() []Variable { return variables(reflect.TypeFor[Config]()) }
+
+func variables(t reflect.Type) []Variable {
 	var vars []Variable
-	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name := field.Tag.Get("env")
@@ -60,18 +61,19 @@ func accepts(field reflect.StructField) string {
 const helpWidth = 100
 
 // Describe is the part of b3scaled --help that explains every variable.
-func Describe() string {
-	vars := Variables()
+func Describe() string { return daemon().describe() }
+
+func (p program) describe() string {
 	width := 0
 	var secretFiles []string
-	for _, v := range vars {
+	for _, v := range p.vars {
 		width = max(width, len(v.Name))
 		if v.Secret {
 			secretFiles = append(secretFiles, v.Name+fileSuffix)
 		}
 	}
 	var b strings.Builder
-	for _, v := range vars {
+	for _, v := range p.vars {
 		name := v.Name
 		for _, text := range []string{v.Meaning, facts(v)} {
 			for _, line := range wrap(text, helpWidth-width-4) {
@@ -81,7 +83,7 @@ func Describe() string {
 		}
 	}
 	fmt.Fprintf(&b, "\nAn empty value counts as unset. Secrets can be read from a file: %s.\n", strings.Join(secretFiles, ", "))
-	fmt.Fprintf(&b, "When %s is empty, these files are read in order and win over the environment:\n%s\n", nameDBURL, strings.Join(envFiles, ", "))
+	fmt.Fprintf(&b, "When %s is empty, these files are read in order and win over the environment:\n%s\n", p.sentinel, strings.Join(p.envFiles, ", "))
 	return b.String()
 }
 
@@ -107,14 +109,4 @@ func wrap(text string, width int) []string {
 		line += word
 	}
 	return append(lines, line)
-}
-
-// variable finds a setting; the zero Variable when there is none.
-func variable(name string) Variable {
-	for _, v := range Variables() {
-		if v.Name == name {
-			return v
-		}
-	}
-	return Variable{}
 }

@@ -17,6 +17,7 @@ import (
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/app"
+	"b3scale/internal/auth"
 	"b3scale/internal/config"
 )
 
@@ -76,7 +77,12 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 			Host: node.BaseURL(), Secret: b3scale.Secret(node.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1,
 		})
 	}
-	a, err := start(ctx, filepath.Join(dir, "b3scale.db"), listen, backends, log)
+	secret := b3scale.Secret(b3scale.NewID())
+	token, err := auth.NewKeys(secret, "").Mint(auth.Claims{Subject: "demo", Scopes: auth.Scopes{auth.Admin}})
+	if err != nil {
+		return err
+	}
+	a, err := start(ctx, filepath.Join(dir, "b3scale.db"), listen, secret, backends, log)
 	if err != nil {
 		return err
 	}
@@ -87,22 +93,24 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 	}()
 	frontend := bbb.Node{BaseURL: a.URL() + "/bbb/" + frontendKey + "/bigbluebutton/api/", Secret: frontendSecret}
 	if once {
-		return drive(ctx, frontend, a.URL(), backends, stdout)
+		return drive(ctx, frontend, a.URL(), token, backends, stdout)
 	}
-	invite(stdout, frontend, a.URL(), backends)
+	invite(stdout, frontend, a.URL(), token, backends)
 	<-ctx.Done()
 	_, _ = fmt.Fprintln(stdout, "\nStopping.")
 	return nil
 }
 
 // start runs b3scaled on a fresh database.
-func start(ctx context.Context, database, listen string, backends []b3scale.Backend, log *slog.Logger) (*app.App, error) {
+func start(ctx context.Context, database, listen string, secret b3scale.Secret, backends []b3scale.Backend, log *slog.Logger) (*app.App, error) {
 	if conn, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen); err == nil {
 		_ = conn.Close()
 	} else {
 		listen = "127.0.0.1:0" // the usual port is in use, perhaps by another demo
 	}
-	cfg, _, err := config.Load([]string{"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_LISTEN_HTTP=" + listen}, config.Options{})
+	cfg, _, err := config.Load([]string{
+		"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_LISTEN_HTTP=" + listen, "B3SCALE_API_JWT_SECRET=" + secret.Reveal(),
+	}, config.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +131,7 @@ func start(ctx context.Context, database, listen string, backends []b3scale.Back
 }
 
 // invite prints what a newcomer needs to look around.
-func invite(out io.Writer, frontend bbb.Node, url string, backends []b3scale.Backend) {
+func invite(out io.Writer, frontend bbb.Node, url, token string, backends []b3scale.Backend) {
 	const create = "name=Physics+101&meetingID=physics-101"
 	_, _ = fmt.Fprintf(out, `b3scale is running with %d simulated BigBlueButton servers.
 
@@ -146,13 +154,18 @@ the servers; every join then lands on the same one.
 
   5. end       %s
 
+Operators use the REST API, described at %s/docs/api/v1:
+
+  curl -H "Authorization: Bearer %s" '%s/api/v1/backends?pretty'
+
 The servers:
 `, len(backends), frontend.BaseURL, frontend.Secret, url,
 		frontend.URL("create", create),
 		frontend.URL("join", "fullName=Ada&meetingID=physics-101&role=MODERATOR"),
 		frontend.URL("join", "fullName=Bob&meetingID=physics-101&role=VIEWER"),
 		frontend.URL("getMeetings", ""),
-		frontend.URL("end", "meetingID=physics-101"))
+		frontend.URL("end", "meetingID=physics-101"),
+		url, token, url)
 	for _, b := range backends {
 		_, _ = fmt.Fprintf(out, "  %s\n", b.Host)
 	}

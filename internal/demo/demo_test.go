@@ -41,6 +41,7 @@ func TestOnce(t *testing.T) {
 		"join         Ada is sent to http://",
 		"join         Bob is sent to http://",
 		"getMeetings  SUCCESS: physics-101, running true, 2 people",
+		"REST API     3 backends are ready, 2 people are on them",
 		"end          SUCCESS, sentEndMeetingRequest",
 		"getMeetings  SUCCESS, noMeetings: the meeting has ended",
 		"Everything as expected.",

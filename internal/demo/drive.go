@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ const meetingID = "physics-101"
 
 // drive goes the way of one meeting through the real door, and is surprised
 // by anything unexpected.
-func drive(ctx context.Context, frontend bbb.Node, url string, backends []b3scale.Backend, out io.Writer) error {
+func drive(ctx context.Context, frontend bbb.Node, url, token string, backends []b3scale.Backend, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	d := &driver{frontend: frontend, out: out, http: &http.Client{
@@ -33,6 +34,7 @@ func drive(ctx context.Context, frontend bbb.Node, url string, backends []b3scal
 		d.createAgain,
 		func(ctx context.Context) error { return d.join(ctx, backends) },
 		d.getMeetings,
+		func(ctx context.Context) error { return d.backends(ctx, url, token) },
 		d.end,
 	} {
 		if err := step(ctx); err != nil {
@@ -141,6 +143,37 @@ func (d *driver) getMeetings(ctx context.Context) error {
 	}
 }
 
+// backends asks the operators' door.
+func (d *driver) backends(ctx context.Context, url, token string) error {
+	for { // numbers of people follow the lists
+		resp, err := d.send(ctx, url+"/api/v1/backends", token)
+		if err != nil {
+			return err
+		}
+		var found []struct {
+			NodeState string `json:"node_state"`
+			Attendees int    `json:"attendees_count"`
+		}
+		if err := json.Unmarshal(resp.body, &found); err != nil || resp.status != http.StatusOK {
+			return fmt.Errorf("/api/v1/backends answered %d: %s", resp.status, resp.body)
+		}
+		ready, people := 0, 0
+		for _, b := range found {
+			people += b.Attendees
+			if b.NodeState == "ready" {
+				ready++
+			}
+		}
+		if ready == nodes && people == 2 {
+			d.say("REST API", "%d backends are ready, 2 people are on them", ready)
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return fmt.Errorf("/api/v1/backends never showed %d ready backends with 2 people: %s", nodes, resp.body)
+		}
+	}
+}
+
 func (d *driver) end(ctx context.Context) error {
 	answer, err := d.call(ctx, "end", "meetingID="+meetingID)
 	if err != nil {
@@ -188,10 +221,15 @@ type response struct {
 	body     []byte
 }
 
-func (d *driver) get(ctx context.Context, url string) (response, error) {
+func (d *driver) get(ctx context.Context, url string) (response, error) { return d.send(ctx, url, "") }
+
+func (d *driver) send(ctx context.Context, url, token string) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return response{}, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := d.http.Do(req)
 	if err != nil {

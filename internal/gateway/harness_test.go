@@ -105,7 +105,7 @@ func (h *harness) seed(ctx context.Context) {
 		{Key: keyTwo, Secret: secretTwo, Active: true},
 		{Key: keyOff, Secret: secretOff},
 	} {
-		saved, err := h.store.SaveFrontend(ctx, f)
+		saved, err := h.store.AddFrontend(ctx, f, b3scale.Actor{})
 		if err != nil {
 			h.Fatal(err)
 		}
@@ -117,9 +117,9 @@ func (h *harness) seed(ctx context.Context) {
 		}
 	}
 	for _, n := range h.nodes {
-		saved, err := h.store.SaveBackend(ctx, b3scale.Backend{
+		saved, err := h.store.AddBackend(ctx, b3scale.Backend{
 			Host: n.BaseURL(), Secret: b3scale.Secret(n.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1,
-		})
+		}, b3scale.Actor{})
 		if err != nil {
 			h.Fatal(err)
 		}

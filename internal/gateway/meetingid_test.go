@@ -40,7 +40,7 @@ func TestSpellingsOfAMeetingID(t *testing.T) {
 			if sent := h.sentParam("meetingID"); sent != b3scale.EncodeMeetingID(keyOne, id) {
 				t.Errorf("create of %q: the node got %q, want the encoding of %q", raw, sent, id)
 			}
-			if m := h.cluster.Meeting(b3scale.MeetingKey{FrontendID: h.one.ID, MeetingID: id}); m == nil {
+			if m := h.cluster.Room(b3scale.MeetingKey{FrontendID: h.one.ID, MeetingID: id}); m == nil {
 				t.Errorf("create of %q: there is no meeting %q", raw, id)
 			}
 			if got := h.call("getMeetingInfo", "meetingID="+raw); got.outcome(t) != bbb.Success || got.text(t, "meetingID") != id {

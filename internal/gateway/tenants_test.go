@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"b3scale"
 	"b3scale/bbb"
 )
 
@@ -76,8 +77,8 @@ func TestFrontendsCannotBeListed(t *testing.T) {
 func TestEmptySecretVerifiesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
-	h.two.Secret = ""
-	if _, err := h.cluster.SaveFrontend(t.Context(), h.two); err != nil {
+	withoutSecret := func(f *b3scale.Frontend) error { f.Secret = ""; return nil }
+	if _, err := h.cluster.EditFrontend(t.Context(), h.two.ID, b3scale.Actor{}, withoutSecret); err != nil {
 		t.Fatal(err)
 	}
 	for _, query := range []string{bbb.SignedQuery("getMeetings", "", ""), "checksum="} {

@@ -34,7 +34,7 @@ func (g *Gateway) verify(w http.ResponseWriter, r *http.Request, key, resource s
 	}
 	post := r.Method == http.MethodPost
 	if !post || r.URL.RawQuery != "" {
-		if failure := req.Verify(secrets...); failure != nil {
+		if failure := g.prove(req, secrets); failure != nil {
 			return nil, refuse(failure)
 		}
 	}
@@ -48,11 +48,24 @@ func (g *Gateway) verify(w http.ResponseWriter, r *http.Request, key, resource s
 	if form != "" || r.URL.RawQuery == "" {
 		req.form = form != ""
 		req.Request = bbb.NewRequest(resource, r.URL.RawQuery, form)
-		if failure := req.Verify(secrets...); failure != nil {
+		if failure := g.prove(req, secrets); failure != nil {
 			return nil, refuse(failure)
 		}
 	}
 	return req, nil
+}
+
+// prove checks the checksum and notes which of the frontend's secrets it was
+// made with.
+func (g *Gateway) prove(req *request, secrets []string) *bbb.Failure {
+	var failure *bbb.Failure
+	for i, secret := range secrets {
+		if failure = req.Verify(secret); failure == nil {
+			g.cluster.SecretUsed(req.frontend, i == 1)
+			return nil
+		}
+	}
+	return failure
 }
 
 // readBody reads the body of a POST: parameters of a form, which it returns,

@@ -119,7 +119,7 @@ func TestWaitingPage(t *testing.T) {
 			t.Errorf("%s: the node gets\n%s, want\n%s", target, sent, want)
 		}
 	}
-	if _, err := h.store.EndMeeting(t.Context(), h.cluster.Meeting(m.Key).Meeting); err != nil {
+	if _, err := h.store.EndMeeting(t.Context(), h.cluster.Room(m.Key).Meeting); err != nil {
 		t.Fatal(err)
 	}
 	ended, err := h.store.Meeting(t.Context(), m.Key)
@@ -193,7 +193,7 @@ func TestJoinOnALostNode(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	h.create("room")
-	if err := h.cluster.DeclareLost(t.Context(), h.backend(h.nodes[0]).ID); err != nil {
+	if err := h.cluster.DeclareLost(t.Context(), h.backend(h.nodes[0]).ID, b3scale.Actor{}); err != nil {
 		t.Fatal(err)
 	}
 	h.eventually("the node is lost", func() bool { return h.backend(h.nodes[0]).Lost })

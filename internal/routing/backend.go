@@ -29,6 +29,11 @@ type Observed struct {
 	probed    atomic.Bool  // a probe of our own has finished
 	reachable atomic.Bool  // the last one brought an answer
 	secondary atomic.Bool  // the node accepts the secondary secret, not the first
+	refused   atomic.Bool  // it accepts neither
+	use       SecretUse
+	latency   atomic.Int64 // nanoseconds of the last list or probe that was answered
+	failure   atomic.Pointer[string]
+	emptyAt   atomic.Int64 // microseconds by the store's clock, see SetEmpty
 
 	weight   atomic.Int64 // thousandths of a person, see load.go
 	reserved atomic.Int64 // the same, of claims on their way
@@ -93,3 +98,43 @@ func (o *Observed) Secondary() bool { return o.secondary.Load() }
 
 // UseSecondary notes which of its two secrets the node accepts.
 func (o *Observed) UseSecondary(use bool) { o.secondary.Store(use) }
+
+// Answered notes that a call brought an answer.
+func (o *Observed) Answered() {
+	if o.refused.Load() {
+		o.refused.Store(false)
+	}
+	if o.failure.Load() != nil { // not at every call: others read it
+		o.failure.Store(nil)
+	}
+}
+
+// Failed notes why a call brought none.
+func (o *Observed) Failed(why string, secretRefused bool) {
+	o.failure.Store(&why)
+	o.refused.Store(secretRefused)
+}
+
+// LastError is why the last call brought no answer; empty when it did.
+func (o *Observed) LastError() string {
+	if why := o.failure.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
+// Took notes how long a list or a probe took that was answered.
+func (o *Observed) Took(d time.Duration) { o.latency.Store(int64(d)) }
+
+// Latency is what Took noted last; 0: nothing yet.
+func (o *Observed) Latency() time.Duration { return time.Duration(o.latency.Load()) }
+
+// SecretUse tells when its secrets were last accepted by the node.
+func (o *Observed) SecretUse() *SecretUse { return &o.use }
+
+// SetEmpty notes that no list begun since then showed a room of ours, at least
+// two of them; 0: one did, or nobody can say.
+func (o *Observed) SetEmpty(since b3scale.Micros) { o.emptyAt.Store(int64(since)) }
+
+// EmptySince is what SetEmpty noted last.
+func (o *Observed) EmptySince() b3scale.Micros { return b3scale.Micros(o.emptyAt.Load()) }

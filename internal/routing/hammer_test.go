@@ -95,7 +95,7 @@ func TestHammer(t *testing.T) {
 					default:
 					}
 				default:
-					table.SetBackend(b3scale.Backend{ID: backend, AdminState: b3scale.AdminReady, LoadFactor: 1})
+					table.SetBackend(b3scale.Backend{ID: backend, AdminState: b3scale.AdminReady, LoadFactor: 1}, start)
 					table.Backend(backend).Probed(true, start)
 				}
 				if r := table.Meeting(key(id)); r != nil && !r.Live() {
@@ -119,4 +119,58 @@ func TestHammer(t *testing.T) {
 		}
 	}
 	checkCounts(t, table, "when all have ended")
+}
+
+// The index by internal id is exact when everything is over, also while
+// backends are being removed.
+func TestHammerInternalIDs(t *testing.T) {
+	t.Parallel()
+	table := newTable("a", "b", "c")
+	internal := func(id, incarnation int) string { return fmt.Sprint("room-", id, "-", incarnation) }
+	var all sync.WaitGroup
+	for worker := range 6 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(2, uint64(worker)))
+			for range 1000 {
+				n, incarnation, backend := random.IntN(20), random.IntN(3), string("abc"[random.IntN(3)])
+				m := row(fmt.Sprint(n), version(random.Int64N(2000)), generation(random.Int64N(9)), on(backend), room(internal(n, incarnation)))
+				switch random.IntN(6) {
+				case 0:
+					table.End(m, start)
+				case 1:
+					table.AddBreakout(&routing.Room{Meeting: m}, start)
+				case 2:
+					table.SetBreakouts(backend, nil, start.Add(time.Second), start)
+				case 3:
+					if r := table.ByInternalID(backend, m.InternalID); r != nil && (r.BackendID != backend || r.InternalID != m.InternalID) {
+						t.Errorf("%s on %s found as %s on %s", m.InternalID, backend, r.InternalID, r.BackendID)
+					}
+				case 4:
+					if random.IntN(100) == 0 {
+						table.Remove("c", start)
+					}
+				default:
+					table.Apply(m, start)
+				}
+			}
+		})
+	}
+	all.Wait()
+	live := 0
+	table.Each(func(r *routing.Room) {
+		if live++; table.ByInternalID(r.BackendID, r.InternalID) != r {
+			t.Errorf("%s is not found as %s", r.Key, r.InternalID)
+		}
+	})
+	found := 0
+	for n := range 20 {
+		for incarnation := range 3 {
+			if table.ByInternalID("", internal(n, incarnation)) != nil {
+				found++
+			}
+		}
+	}
+	if found != live || len(table.MeetingsOn("c")) > 0 {
+		t.Errorf("%d rooms are found, %d live; %d on the removed backend", found, live, len(table.MeetingsOn("c")))
+	}
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -54,7 +53,7 @@ func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 		lowest     float64
 	)
 	for _, b := range t.Backends() {
-		if !out.passes(b, want, now) {
+		if !out.passes(b.obstacles(want, now)) {
 			continue
 		}
 		c := candidate{b, b.Score()}
@@ -86,38 +85,4 @@ func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 	chosen.backend.reserved.Add(choice.reserved)
 	chosen.backend.claims.Add(1)
 	return choice, nil
-}
-
-// ruledOut counts why backends were no candidates. It is the cause of the
-// error when none remains, for the log.
-type ruledOut struct {
-	total, state, lost, silent, tags, full, failed int
-}
-
-func (o *ruledOut) passes(b *Backend, want Wanted, now time.Time) bool {
-	o.total++
-	switch s := b.Settings; {
-	case b.AdminState != b3scale.AdminReady:
-		o.state++
-	case b.Lost:
-		o.lost++
-	case want.Except[b.ID]:
-		o.failed++
-	case !b.Settings.Tags.Covers(want.Tags):
-		o.tags++
-	case s.MaxMeetings > 0 && b.Meetings()+int(b.claims.Load()) >= s.MaxMeetings,
-		s.MaxAttendees > 0 && b.People()+int(b.reserved.Load()/thousand) >= s.MaxAttendees:
-		o.full++
-	case !b.Healthy(now):
-		o.silent++
-	default:
-		return true
-	}
-	return false
-}
-
-// Error tells which filter emptied the list.
-func (o ruledOut) Error() string {
-	return fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags, %d full, %d do not answer",
-		o.total, o.state, o.lost, o.failed, o.tags, o.full, o.silent)
 }

@@ -58,7 +58,7 @@ func TestSelectRulesOut(t *testing.T) {
 			c.change(&b)
 		}
 		table := routing.NewTable(usual)
-		table.SetConfig(nil, []backend{b})
+		table.SetConfig(nil, []backend{b}, start)
 		table.Backend("a").Probed(true, start.Add(c.probed))
 		if c.meeting >= 0 {
 			table.Apply(row("m"), start)
@@ -80,7 +80,7 @@ func TestSelectRulesOut(t *testing.T) {
 func TestSelectTrustsStoredProbes(t *testing.T) {
 	t.Parallel()
 	table := routing.NewTable(usual)
-	table.SetConfig(nil, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady}})
+	table.SetConfig(nil, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady}}, start)
 	a := table.Backend("a")
 	healthy := func(want bool, when string) {
 		t.Helper()
@@ -133,7 +133,7 @@ func TestSelectTakesTheLowest(t *testing.T) {
 		choice.Release()
 	}
 	// A load factor makes one less preferred, people of others as well.
-	table.SetBackend(b3scale.Backend{ID: "b", AdminState: b3scale.AdminReady, LoadFactor: 1.2})
+	table.SetBackend(b3scale.Backend{ID: "b", AdminState: b3scale.AdminReady, LoadFactor: 1.2}, start)
 	table.Backend("a").SetForeign(2)
 	if choice, err := table.Select(routing.Wanted{}, start); err != nil || choice.ID != "c" {
 		t.Errorf("got %v, %v, want c", choice.ID, err)

@@ -27,15 +27,11 @@ type Table struct {
 	shards    [shardCount]shard
 	frontends rosters
 	backends  rosters
+	internal  internalIDs
 	observed  sync.Map   // backend id -> *Observed
+	uses      sync.Map   // frontend id -> *SecretUse
+	gone      sync.Map   // ids of frontends and backends that were removed -> true
 	selecting sync.Mutex // held while a backend is chosen
-}
-
-type config struct {
-	frontends    map[string]*b3scale.Frontend // by key
-	frontendByID map[string]*b3scale.Frontend
-	backends     []*Backend
-	backendByID  map[string]*Backend
 }
 
 type shard struct {
@@ -47,6 +43,7 @@ type shard struct {
 // NewTable makes an empty table.
 func NewTable(load LoadOptions) *Table {
 	t := &Table{load: load, seed: maphash.MakeSeed()}
+	t.internal.seed = t.seed
 	t.config.Store(&config{})
 	for i := range t.shards {
 		t.shards[i].rooms = map[b3scale.MeetingKey]*Room{}
@@ -57,77 +54,6 @@ func NewTable(load LoadOptions) *Table {
 
 // Load tells how meetings are weighed.
 func (t *Table) Load() LoadOptions { return t.load }
-
-// SetConfig replaces all frontends and backends. What was observed of a
-// backend stays with its id.
-func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backend) {
-	t.configMu.Lock()
-	defer t.configMu.Unlock()
-	c := &config{
-		frontends:    make(map[string]*b3scale.Frontend, len(frontends)),
-		frontendByID: make(map[string]*b3scale.Frontend, len(frontends)),
-		backendByID:  make(map[string]*Backend, len(backends)),
-	}
-	for i := range frontends {
-		c.frontends[frontends[i].Key] = &frontends[i]
-		c.frontendByID[frontends[i].ID] = &frontends[i]
-	}
-	for i := range backends {
-		t.add(c, backends[i])
-	}
-	t.config.Store(c)
-}
-
-// SetBackend replaces or adds one backend. An older version than the known one
-// changes nothing.
-func (t *Table) SetBackend(b b3scale.Backend) {
-	t.configMu.Lock()
-	defer t.configMu.Unlock()
-	old := t.config.Load()
-	c := &config{frontends: old.frontends, frontendByID: old.frontendByID, backendByID: map[string]*Backend{}}
-	known := false
-	for _, o := range old.backends {
-		if o.ID == b.ID && o.Version <= b.Version {
-			known = true
-			t.add(c, b)
-		} else {
-			known = known || o.ID == b.ID
-			t.add(c, o.Backend)
-		}
-	}
-	if !known {
-		t.add(c, b)
-	}
-	t.config.Store(c)
-}
-
-func (t *Table) add(c *config, b b3scale.Backend) {
-	backend := &Backend{Backend: b, Observed: t.observedOf(b.ID)}
-	c.backends = append(c.backends, backend)
-	c.backendByID[b.ID] = backend
-}
-
-// observedOf outlives the configuration: rooms count on a backend before it is
-// known here, and while it is not.
-func (t *Table) observedOf(backendID string) *Observed {
-	o, ok := t.observed.Load(backendID)
-	if !ok {
-		o, _ = t.observed.LoadOrStore(backendID, &Observed{})
-	}
-	return o.(*Observed)
-}
-
-// Frontend finds a frontend by its key; nil when there is none.
-func (t *Table) Frontend(key string) *b3scale.Frontend { return t.config.Load().frontends[key] }
-
-// FrontendByID finds a frontend by its id; nil when there is none.
-func (t *Table) FrontendByID(id string) *b3scale.Frontend { return t.config.Load().frontendByID[id] }
-
-// Backend finds a backend; nil when there is none.
-func (t *Table) Backend(id string) *Backend { return t.config.Load().backendByID[id] }
-
-// Backends are all backends. The slice is shared: do not change it.
-func (t *Table) Backends() []*Backend { return t.config.Load().backends }
 
 // Meeting finds a live meeting; nil when there is none.
 func (t *Table) Meeting(key b3scale.MeetingKey) *Room {
@@ -172,15 +98,16 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 	if old != nil && !old.Breakout && old.outdates(&m) {
 		return
 	}
+	if !m.Live() || t.isGone(m.Key.FrontendID, m.BackendID) {
+		t.put(s, old, ended(m, m.Version, now), now)
+		return
+	}
 	r := &Room{Meeting: m}
 	if old != nil && old.InternalID == m.InternalID && m.InternalID != "" {
 		r.Facts, r.asOf = old.Facts, old.asOf
 		if r.Info == nil {
 			r.Info = old.Info
 		}
-	}
-	if !m.Live() {
-		r = ended(m, m.Version, now)
 	}
 	t.put(s, old, r, now)
 }
@@ -199,7 +126,7 @@ func (t *Table) Restore(known *Room, m b3scale.Meeting, now time.Time) {
 	if known.InternalID == m.InternalID {
 		r.Facts = known.Facts
 	}
-	if !m.Live() {
+	if !m.Live() || t.isGone(m.Key.FrontendID, m.BackendID) {
 		r = ended(m, m.Version, now)
 	}
 	t.put(s, known, r, now)
@@ -215,14 +142,14 @@ func (t *Table) Stale(key b3scale.MeetingKey, version int64) bool {
 	return r == nil || r.Breakout || r.Version < version || r.State == b3scale.MeetingActive && r.asOf < version
 }
 
-// Each calls yield for every live meeting; breakout rooms are left out.
+// Each calls yield for every live meeting, breakout rooms included.
 func (t *Table) Each(yield func(*Room)) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
 		rooms := make([]*Room, 0, len(s.rooms))
 		for _, r := range s.rooms {
-			if r.Live() && !r.Breakout {
+			if r.Live() {
 				rooms = append(rooms, r)
 			}
 		}
@@ -293,16 +220,20 @@ func (t *Table) SetBreakouts(backendID string, rooms []*Room, asked, now time.Ti
 		t.AddBreakout(r, now)
 	}
 	for _, r := range t.MeetingsOn(backendID) {
-		if !r.Breakout || present[r.Key] || !r.ClaimedAt.Time().Before(asked) {
-			continue
+		if r.Breakout && !present[r.Key] && r.ClaimedAt.Time().Before(asked) {
+			t.RemoveBreakout(r)
 		}
-		s := t.shard(r.Key)
-		s.mu.Lock()
-		if s.rooms[r.Key] == r {
-			t.take(r)
-			delete(s.rooms, r.Key)
-		}
-		s.mu.Unlock()
+	}
+}
+
+// RemoveBreakout forgets a breakout room, unless it was replaced since.
+func (t *Table) RemoveBreakout(r *Room) {
+	s := t.shard(r.Key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Breakout && s.rooms[r.Key] == r {
+		t.take(r)
+		delete(s.rooms, r.Key)
 	}
 }
 
@@ -311,6 +242,9 @@ func (t *Table) AddBreakout(r *Room, now time.Time) {
 	s := t.shard(r.Key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.isGone(r.Key.FrontendID, r.BackendID) {
+		return
+	}
 	if old := s.rooms[r.Key]; old == nil || old.Breakout || !old.Live() {
 		r.Breakout = true
 		r.State = b3scale.MeetingActive
@@ -356,8 +290,12 @@ func (t *Table) put(s *shard, old, r *Room, now time.Time) {
 		// miss the meeting.
 		t.frontends.put(r.Key.FrontendID, r)
 		t.backends.put(r.BackendID, r)
+		t.internal.put(r)
 	} else if lived {
 		t.frontends.take(old.Key.FrontendID, old)
+	}
+	if lived && (!r.Live() || r.InternalID != old.InternalID) {
+		t.internal.take(old)
 	}
 	if lived && (!r.Live() || r.BackendID != old.BackendID) {
 		t.backends.take(old.BackendID, old)
@@ -382,6 +320,7 @@ func (t *Table) take(r *Room) {
 	t.observedOf(r.BackendID).count(r, -1)
 	t.frontends.take(r.Key.FrontendID, r)
 	t.backends.take(r.BackendID, r)
+	t.internal.take(r)
 }
 
 func (t *Table) shard(key b3scale.MeetingKey) *shard {

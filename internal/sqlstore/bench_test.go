@@ -44,13 +44,13 @@ func onBoth(b *testing.B, measure func(b *testing.B, c *benchCluster)) {
 func newBenchCluster(b *testing.B, s *Store) *benchCluster {
 	b.Helper()
 	c := &benchCluster{store: s}
-	f, err := s.SaveFrontend(b.Context(), b3scale.Frontend{Key: "bench", Active: true})
+	f, err := s.AddFrontend(b.Context(), b3scale.Frontend{Key: "bench", Active: true}, b3scale.Actor{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	c.frontend = f.ID
 	for i := range 10 {
-		be, err := s.SaveBackend(b.Context(), b3scale.Backend{Host: fmt.Sprint("https://bbb", i, "/"), AdminState: b3scale.AdminReady})
+		be, err := s.AddBackend(b.Context(), b3scale.Backend{Host: fmt.Sprint("https://bbb", i, "/"), AdminState: b3scale.AdminReady}, b3scale.Actor{})
 		if err != nil {
 			b.Fatal(err)
 		}

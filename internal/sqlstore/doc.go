@@ -9,7 +9,9 @@
 //
 // Public methods open the transaction, unexported functions take it. Jobs of a
 // transaction may run more than once, so each begins by resetting what it
-// returns. Locks are taken in one order: meetings row, backends row, orphans.
+// returns. Locks are taken in one order: meetings row, backends row, orphans. To
+// place a meeting locks its frontend and its backend last, as foreign keys do; so
+// whoever deletes one of those locks the rows that refer to it first.
 //
 // The statements are those of docs/consistency.md; package storetest is the
 // contract that they keep.

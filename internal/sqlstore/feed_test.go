@@ -405,7 +405,7 @@ func TestCommitsDoNotNotify(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "LISTEN "+channel); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SaveFrontend(t.Context(), b3scale.Frontend{Key: "f1", Secret: b3scale.Secret("s")}); err != nil {
+	if _, err := s.AddFrontend(t.Context(), b3scale.Frontend{Key: "f1", Secret: b3scale.Secret("s")}, b3scale.Actor{}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,53 +15,66 @@ const (
 	listFrontends  = `SELECT ` + frontendColumns + ` FROM frontends ORDER BY key`
 	insertFrontend = `INSERT INTO frontends (id, key, secret, secondary_secret, active, settings, account_ref, created_at, updated_at, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, {now}, {now}, {now}) RETURNING ` + frontendColumns
+	lockFrontend   = `SELECT ` + frontendColumns + ` FROM frontends WHERE id = $1 {lock}`
 	updateFrontend = `UPDATE frontends SET key = $2, secret = $3, secondary_secret = $4, active = $5, settings = $6, account_ref = $7,
 		updated_at = {now}, version = ` + nextVersion + ` WHERE id = $1 RETURNING ` + frontendColumns
+	deleteFrontend = `DELETE FROM frontends WHERE id = $1`
 )
+
+func frontendKind() *kind[b3scale.Frontend] {
+	return &kind[b3scale.Frontend]{
+		name: "frontend",
+		list: listFrontends, insert: insertFrontend, lock: lockFrontend, update: updateFrontend, deleteRow: deleteFrontend,
+		owned:  ownedByFrontend(),
+		scan:   scanFrontend,
+		copy:   copyFrontend,
+		values: frontendValues,
+		entry: func(f b3scale.Frontend) b3scale.AuditEntry {
+			return b3scale.AuditEntry{Object: b3scale.AuditObject{Kind: "frontend", ID: f.ID, Name: f.Key}}
+		},
+		view: func(f b3scale.Frontend, old *b3scale.Frontend) any { return newFrontendView(f, old) },
+		taken: func(f b3scale.Frontend, _ error) *b3scale.Error {
+			return b3scale.Errorf(b3scale.Conflict, "the frontend key %q is taken", f.Key)
+		},
+	}
+}
 
 // Frontends reads them all, by key.
 func (s *Store) Frontends(ctx context.Context) ([]b3scale.Frontend, error) {
-	var frontends []b3scale.Frontend
-	err := s.each(ctx, listFrontends, func(rows *sql.Rows) error {
-		f, err := scanFrontend(rows)
-		frontends = append(frontends, f)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read frontends: %w", err)
-	}
-	return frontends, nil
+	return frontendKind().all(ctx, s)
 }
 
-// SaveFrontend inserts f, when its ID is empty, or overwrites the row.
-func (s *Store) SaveFrontend(ctx context.Context, f b3scale.Frontend) (saved b3scale.Frontend, err error) {
-	text, id := updateFrontend, f.ID
-	if id == "" {
-		text, id = insertFrontend, b3scale.NewID()
-	}
-	if err := errors.Join(checkIDs(id, f.Key), checkTexts(f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.AccountRef)); err != nil {
-		return saved, fmt.Errorf("save frontend %q: %w", f.Key, err)
+// AddFrontend inserts f under a new id.
+func (s *Store) AddFrontend(ctx context.Context, f b3scale.Frontend, by b3scale.Actor) (b3scale.Frontend, error) {
+	return frontendKind().add(ctx, s, f, by)
+}
+
+// EditFrontend changes what operators set of one frontend. edit must not write
+// to the store: its transaction is under way. An edit that changes nothing
+// leaves no trace.
+func (s *Store) EditFrontend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Frontend) error) (b3scale.Frontend, error) {
+	return frontendKind().edit(ctx, s, id, by, edit)
+}
+
+// DeleteFrontend deletes it with the rows of its meetings.
+func (s *Store) DeleteFrontend(ctx context.Context, id string, by b3scale.Actor) (b3scale.Frontend, error) {
+	return frontendKind().delete(ctx, s, id, by)
+}
+
+func frontendValues(f b3scale.Frontend) ([]any, error) {
+	if err := errors.Join(checkIDs(f.Key), checkTexts(f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.AccountRef)); err != nil {
+		return nil, err
 	}
 	settings, err := json.Marshal(f.Settings)
 	if err != nil {
-		return saved, fmt.Errorf("save frontend %s: encode its settings: %w", f.Key, err)
+		return nil, fmt.Errorf("encode the settings of frontend %s: %w", f.Key, err)
 	}
-	err = s.write(ctx, func(ctx context.Context, tx session) error {
-		saved, err = scanFrontend(tx.row(ctx, text, id, f.Key, f.Secret.Reveal(), f.SecondarySecret.Reveal(),
-			f.Active, string(settings), f.AccountRef))
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return b3scale.Errorf(b3scale.NotFound, "no frontend with the id %q", id)
-		case s.dialect.failureOf(err) == failureUnique:
-			return b3scale.Errorf(b3scale.Conflict, "the frontend key %q is taken", f.Key).Because(err)
-		}
-		return err
-	})
-	if err != nil {
-		return b3scale.Frontend{}, fmt.Errorf("save frontend %s: %w", f.Key, err)
-	}
-	s.changed(true, configHint)
-	return saved, nil
+	return []any{f.Key, f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.Active, string(settings), f.AccountRef}, nil
+}
+
+func copyFrontend(f b3scale.Frontend) (_ b3scale.Frontend, err error) {
+	f.Settings, err = recode(f.Settings)
+	return f, err
 }
 
 func scanFrontend(row scanner) (f b3scale.Frontend, err error) {

@@ -14,6 +14,12 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// Each kind of database has migrations of its own.
+const (
+	sqliteFolder   = "sqlite"
+	postgresFolder = "postgres"
+)
+
 // migrate brings the schema up to this program's. With onlyCheck it changes
 // nothing and fails when there is something to do.
 func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder string, onlyCheck bool, log *slog.Logger, options ...goose.ProviderOption) error {

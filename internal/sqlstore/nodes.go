@@ -178,14 +178,7 @@ func (s *Store) SaveProbes(ctx context.Context, instance string, reached []strin
 
 // Probes tells when any instance last reached each backend.
 func (s *Store) Probes(ctx context.Context) (map[string]b3scale.Micros, error) {
-	probes := make(map[string]b3scale.Micros)
-	err := s.each(ctx, lastProbes, func(rows *sql.Rows) error {
-		var backendID string
-		var at b3scale.Micros
-		err := rows.Scan(&backendID, &at)
-		probes[backendID] = at
-		return err
-	})
+	probes, err := s.times(ctx, lastProbes)
 	if err != nil {
 		return nil, fmt.Errorf("read probes: %w", err)
 	}
@@ -213,6 +206,30 @@ func (s *Store) SaveHeartbeats(ctx context.Context, heard []string) error {
 		return fmt.Errorf("save heartbeats: %w", err)
 	}
 	return nil
+}
+
+const lastHeartbeats = `SELECT backend_id, heard_at FROM heartbeats`
+
+// Heartbeats tells when any instance last heard the agent of each backend.
+func (s *Store) Heartbeats(ctx context.Context) (map[string]b3scale.Micros, error) {
+	heard, err := s.times(ctx, lastHeartbeats)
+	if err != nil {
+		return nil, fmt.Errorf("read heartbeats: %w", err)
+	}
+	return heard, nil
+}
+
+// times reads pairs of an id and a time.
+func (s *Store) times(ctx context.Context, text string) (map[string]b3scale.Micros, error) {
+	times := make(map[string]b3scale.Micros)
+	err := s.each(ctx, text, func(rows *sql.Rows) error {
+		var id string
+		var at b3scale.Micros
+		err := rows.Scan(&id, &at)
+		times[id] = at
+		return err
+	})
+	return times, err
 }
 
 func compareKeys(a, b b3scale.MeetingKey) int {

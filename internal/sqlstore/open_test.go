@@ -37,11 +37,11 @@ func openNew(t *testing.T) *Store {
 // place makes a frontend and a backend and claims a meeting.
 func place(t *testing.T, s *Store) b3scale.Meeting {
 	t.Helper()
-	f, err := s.SaveFrontend(t.Context(), b3scale.Frontend{Key: "greenlight", Secret: "secret"})
+	f, err := s.AddFrontend(t.Context(), b3scale.Frontend{Key: "greenlight", Secret: "secret"}, b3scale.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.SaveBackend(t.Context(), b3scale.Backend{Host: "https://bbb1/", AdminState: b3scale.AdminReady})
+	b, err := s.AddBackend(t.Context(), b3scale.Backend{Host: "https://bbb1/", AdminState: b3scale.AdminReady}, b3scale.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestAnOldSchemaIsNotUsed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "b3scale.db")
 	s := open(t, path)
-	exec1(t, s, `DELETE FROM goose_db_version WHERE version_id = 2`)
+	exec1(t, s, `DELETE FROM goose_db_version WHERE version_id = 3`)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -116,8 +116,10 @@ func broken(err error) bool {
 }
 
 const (
-	maxBusy = 6 // times to try what was locked, deadlocked or not serialisable
-	maxLost = 2 // times to try what lost its connection: the rest of the pool may be lost too
+	maxBusy    = 6  // times to try what was locked, deadlocked or not serialisable
+	maxCrowded = 40 // times to try what found new rows; its time bounds it too
+	maxGone    = 2  // times to try what referred to a row that went meanwhile: texts look for it first
+	maxLost    = 2  // times to try what lost its connection: the rest of the pool may be lost too
 )
 
 // insist calls once until it succeeds or another time would not help. Both
@@ -130,17 +132,22 @@ func (p *pool) insist(caller context.Context, once func(wait, run context.Contex
 	defer cancel()
 	for try := 1; ; try++ {
 		err := once(wait, run)
-		if !p.again(err, try) {
+		if !p.again(err, try) || !stepAside(wait, try) {
 			return err
 		}
-		// Those who met once shall not meet again.
-		pause := time.NewTimer(rand.N(time.Duration(try*try) * time.Millisecond)) //nolint:gosec // chance, no secret
-		select {
-		case <-pause.C:
-		case <-wait.Done():
-			pause.Stop()
-			return err
-		}
+	}
+}
+
+// stepAside waits by chance, longer after each try: those who met once shall not
+// meet again. It is false when ctx ends first.
+func stepAside(ctx context.Context, try int) bool {
+	end := time.NewTimer(rand.N(time.Duration(min(try*try, 100)) * time.Millisecond)) //nolint:gosec // chance, no secret
+	defer end.Stop()
+	select {
+	case <-end.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -148,8 +155,13 @@ func (p *pool) again(err error, try int) bool {
 	if err == nil {
 		return false
 	}
-	if p.dialect.failureOf(err) == failureBusy {
+	switch {
+	case p.dialect.failureOf(err) == failureBusy:
 		return try < maxBusy
+	case errors.Is(err, errCrowded):
+		return try < maxCrowded
+	case p.dialect.failureOf(err) == failureForeignKey:
+		return try < maxGone
 	}
 	_, ok := errors.AsType[repeatable](err)
 	return ok && try < maxLost && !errors.Is(err, context.DeadlineExceeded)
@@ -164,7 +176,7 @@ func (p *pool) patiently(caller context.Context, longest time.Duration, once fun
 	defer stalled.Stop()
 	for try := 1; ; try++ {
 		err := once(run, func() { stalled.Reset(p.timeout) })
-		if run.Err() != nil || !p.again(err, try) {
+		if run.Err() != nil || !p.again(err, try) || !stepAside(run, try) {
 			return err
 		}
 	}

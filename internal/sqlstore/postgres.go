@@ -67,9 +67,16 @@ func connectPostgres(ctx context.Context, url b3scale.Secret, opts PostgresOptio
 	if err != nil {
 		return nil, err
 	}
+	again := func(ctx context.Context) error {
+		opts := opts
+		opts.CheckSchemaOnly = false
+		_, err := migratePostgres(ctx, direct, opts)
+		return err
+	}
 	d := postgresDialect()
 	p := newPool(config, d, opts)
-	s := &Store{dialect: d, writer: pgWriter{p}, reader: pgReader{p}, created: created, verdictMemory: opts.VerdictMemory}
+	s := &Store{dialect: d, writer: pgWriter{p}, reader: pgReader{p}, created: created, verdictMemory: opts.VerdictMemory,
+		tables: tables{folder: postgresFolder, applied: appliedPostgres, migrate: again}}
 	s.feed = newFeed(url, opts)
 	d.notify = s.feed.hint
 	s.close = sync.OnceValue(func() error { return errors.Join(s.feed.close(), p.close()) })
@@ -122,7 +129,7 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresO
 	}
 	if found {
 		// Without the lock, which nobody needs when there is nothing to do.
-		err := migrate(soon, db, goose.DialectPostgres, "postgres", true, opts.Log)
+		err := migrate(soon, db, goose.DialectPostgres, postgresFolder, true, opts.Log)
 		if _, old := errors.AsType[SchemaError](err); !old || opts.CheckSchemaOnly {
 			return false, err
 		}
@@ -132,7 +139,7 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresO
 	if err != nil {
 		return false, err
 	}
-	return !found, migrate(ctx, db, goose.DialectPostgres, "postgres", opts.CheckSchemaOnly, opts.Log, goose.WithSessionLocker(locker))
+	return !found, migrate(ctx, db, goose.DialectPostgres, postgresFolder, opts.CheckSchemaOnly, opts.Log, goose.WithSessionLocker(locker))
 }
 
 // clockOfPostgres moves within a transaction.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"b3scale"
 	"b3scale/internal/pgtest"
@@ -19,7 +20,7 @@ func TestPostgresKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) b3scale.Store {
 		t.Helper()
 		dsn := databases.take()
-		s, err := sqlstore.Connect(t.Context(), b3scale.Secret(dsn), sqlstore.PostgresOptions{PoolSize: 4})
+		s, err := sqlstore.Connect(t.Context(), b3scale.Secret(dsn), sqlstore.PostgresOptions{PoolSize: 4, Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +68,8 @@ func (r *recycler) give(t *testing.T, dsn string) {
 	}
 	defer conn.Close(context.Background())
 	_, err = conn.Exec(context.Background(), `DELETE FROM orphans; DELETE FROM attendees; DELETE FROM meetings; DELETE FROM frontends;
-		DELETE FROM backends; DELETE FROM leases WHERE name <> 'verdict'`) // the rest goes with the backends
+		DELETE FROM backends; DELETE FROM audit; DELETE FROM commands; DELETE FROM secret_uses;
+		DELETE FROM leases WHERE name <> 'verdict'`) // the rest goes with the backends
 	if err != nil {
 		t.Error(err)
 		return

@@ -38,7 +38,7 @@ func saveBackends(t *testing.T, s *Store, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
 	for i := range ids {
-		b, err := s.SaveBackend(t.Context(), b3scale.Backend{Host: fmt.Sprint("https://other", i, "/"), AdminState: b3scale.AdminReady})
+		b, err := s.AddBackend(t.Context(), b3scale.Backend{Host: fmt.Sprint("https://other", i, "/"), AdminState: b3scale.AdminReady}, b3scale.Actor{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestLocksOfADeadInstanceGoAway(t *testing.T) {
 
 func TestLimitsAreTheServers(t *testing.T) {
 	t.Parallel()
-	s := connect(t, migrated(t), PostgresOptions{})
+	s := connect(t, migrated(t), PostgresOptions{Timeout: 1500 * time.Millisecond})
 	for name, want := range map[string]string{
 		"statement_timeout": "1min", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "3s",
 		"default_transaction_isolation": "read committed", "application_name": "b3scale",

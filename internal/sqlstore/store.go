@@ -30,6 +30,7 @@ type Store struct {
 	dialect *dialect
 	writer  writer
 	reader  reader
+	tables  tables
 	created bool
 	feed    *feed // nil: there is one process
 	close   func() error
@@ -90,14 +91,21 @@ func openSQLite(ctx context.Context, path string, opts Options) (_ *Store, err e
 	}
 	db := sql.OpenDB(writes)
 	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db, goose.DialectSQLite3, "sqlite", opts.CheckSchemaOnly, log); err != nil {
+	if err := migrate(ctx, db, goose.DialectSQLite3, sqliteFolder, opts.CheckSchemaOnly, log); err != nil {
 		undo = append([]func() error{db.Close}, undo...)
 		return nil, err
+	}
+	again := func(ctx context.Context) error {
+		db := sql.OpenDB(writes) // the writer keeps its only connection
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		return migrate(ctx, db, goose.DialectSQLite3, sqliteFolder, false, log)
 	}
 	d := sqliteDialect()
 	w := newGroupWriter(db, d, log)
 	r := newSQLiteReader(sql.OpenDB(reads), d, cmp.Or(opts.Readers, max(4, runtime.GOMAXPROCS(0))))
-	s := &Store{dialect: d, writer: w, reader: r, created: created, verdictMemory: defaultVerdictMemory}
+	s := &Store{dialect: d, writer: w, reader: r, created: created, verdictMemory: defaultVerdictMemory,
+		tables: tables{folder: sqliteFolder, applied: appliedSQLite, migrate: again}}
 	// The readers close first, so that nothing keeps the writer from folding the
 	// whole log into the file.
 	s.close = sync.OnceValue(func() error { return errors.Join(r.close(), w.close(), lock.release()) })

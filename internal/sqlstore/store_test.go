@@ -101,7 +101,7 @@ func TestAnOrphanWithoutARow(t *testing.T) {
 	t.Parallel()
 	s := openNew(t)
 	m := place(t, s)
-	other, err := s.SaveBackend(t.Context(), b3scale.Backend{Host: "https://bbb2/", AdminState: b3scale.AdminReady})
+	other, err := s.AddBackend(t.Context(), b3scale.Backend{Host: "https://bbb2/", AdminState: b3scale.AdminReady}, b3scale.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}

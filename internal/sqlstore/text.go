@@ -82,6 +82,14 @@ func mendText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, replacement), "\x00", replacement)
 }
 
+// mendID is mendText for what has an index: it is cut to what fits there.
+func mendID(text string) string {
+	if text = mendText(text); len(text) > maxID {
+		text = strings.ToValidUTF8(text[:maxID], "") // half a character goes
+	}
+	return text
+}
+
 // mendAll mends attendees. Somebody whose id is too long for the index is left
 // out.
 func mendAll(attendees []b3scale.Attendee) []b3scale.Attendee {

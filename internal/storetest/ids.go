@@ -43,7 +43,7 @@ func testIDs(t *testing.T, open opener) {
 			f.key = f.keyOf(text)
 			m := f.populated(f.active(f.a, text))
 			f.book(f.b, text)
-			fe := f.saveFrontend(b3scale.Frontend{Key: "key " + text, Secret: b3scale.Secret(text), AccountRef: text,
+			fe := f.addFrontend(b3scale.Frontend{Key: "key " + text, Secret: b3scale.Secret(text), AccountRef: text,
 				Settings: b3scale.FrontendSettings{RequiredTags: b3scale.Tags{text}}})
 			f.same("tag", fe.Settings.RequiredTags[0], text)
 			f.same("secret", fe.Secret.Reveal(), text)

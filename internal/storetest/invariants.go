@@ -148,7 +148,7 @@ func (w *walker) step() string {
 	case 11:
 		what = "lose or find"
 		if _, err = w.store.ClearLost(ctx, backendID); err == nil && w.rng.IntN(2) == 0 {
-			_, err = w.store.DeclareLost(ctx, backendID)
+			_, err = w.store.DeclareLost(ctx, backendID, operator)
 		}
 	case 12:
 		what = "note a blunt end"

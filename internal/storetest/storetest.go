@@ -28,6 +28,11 @@ func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
 		{"backends", testBackends},
 		{"verdict", testVerdict},
 		{"frontends", testFrontends},
+		{"edits", testEdits},
+		{"deletes", testDeletes},
+		{"audit", testAudit},
+		{"secret uses", testSecretUses},
+		{"commands", testCommands},
 		{"nodes", testNodes},
 		{"versions", testVersions},
 		{"reports", testReports},
@@ -53,10 +58,10 @@ func run(t *testing.T, open opener, name string, body func(f *fixture)) {
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		f := &fixture{T: t, store: open(t)}
-		f.frontend = f.saveFrontend(b3scale.Frontend{Key: "greenlight", Secret: "secret", Active: true}).ID
+		f.frontend = f.addFrontend(b3scale.Frontend{Key: "greenlight", Secret: "secret", Active: true}).ID
 		f.key = f.keyOf("room")
 		for _, id := range []*string{&f.a, &f.b, &f.c} {
-			*id = f.saveBackend(b3scale.Backend{Host: "https://" + b3scale.NewID() + ".example.org/", AdminState: b3scale.AdminReady}).ID
+			*id = f.addBackend(b3scale.Backend{Host: "https://" + b3scale.NewID() + ".example.org/", AdminState: b3scale.AdminReady}).ID
 		}
 		body(f)
 	})
@@ -114,16 +119,33 @@ func (f *fixture) unchanged(what string, was b3scale.Meeting) {
 	f.same(what+": the row", f.meeting(was.Key), was)
 }
 
-func (f *fixture) saveFrontend(v b3scale.Frontend) b3scale.Frontend {
+// operator is who changes things in cases that look at the audit.
+var operator = b3scale.Actor{Subject: "ann", Address: "192.0.2.7", RequestID: "request 1"}
+
+func (f *fixture) addFrontend(v b3scale.Frontend) b3scale.Frontend {
 	f.Helper()
-	saved, err := f.store.SaveFrontend(f.Context(), v)
+	saved, err := f.store.AddFrontend(f.Context(), v, operator)
 	f.must(err)
 	return saved
 }
 
-func (f *fixture) saveBackend(v b3scale.Backend) b3scale.Backend {
+func (f *fixture) editFrontend(id string, edit func(*b3scale.Frontend)) b3scale.Frontend {
 	f.Helper()
-	saved, err := f.store.SaveBackend(f.Context(), v)
+	saved, err := f.store.EditFrontend(f.Context(), id, operator, func(v *b3scale.Frontend) error { edit(v); return nil })
+	f.must(err)
+	return saved
+}
+
+func (f *fixture) addBackend(v b3scale.Backend) b3scale.Backend {
+	f.Helper()
+	saved, err := f.store.AddBackend(f.Context(), v, operator)
+	f.must(err)
+	return saved
+}
+
+func (f *fixture) editBackend(id string, edit func(*b3scale.Backend)) b3scale.Backend {
+	f.Helper()
+	saved, err := f.store.EditBackend(f.Context(), id, operator, func(v *b3scale.Backend) error { edit(v); return nil })
 	f.must(err)
 	return saved
 }
@@ -143,14 +165,12 @@ func (f *fixture) backend(id string) b3scale.Backend {
 
 func (f *fixture) setState(id string, state b3scale.AdminState) {
 	f.Helper()
-	b := f.backend(id)
-	b.AdminState = state
-	f.saveBackend(b)
+	f.editBackend(id, func(b *b3scale.Backend) { b.AdminState = state })
 }
 
 func (f *fixture) lose(id string) {
 	f.Helper()
-	changed, err := f.store.DeclareLost(f.Context(), id)
+	changed, err := f.store.DeclareLost(f.Context(), id, operator)
 	f.expect("declare lost", changed, err, true)
 }
 

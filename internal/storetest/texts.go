@@ -37,9 +37,29 @@ func testTexts(t *testing.T, open opener) {
 				"BookOrphan":       second(f.store.BookOrphan(ctx, key, f.b, "r1")),
 				"SettleOrphan":     third(f.store.SettleOrphan(ctx, key, f.b, room("r1"), nil)),
 				"NoteBluntEnd":     f.store.NoteBluntEnd(ctx, key, f.a),
-				"SaveFrontend":     second(f.store.SaveFrontend(ctx, b3scale.Frontend{Key: text})),
-				"SaveBackend":      second(f.store.SaveBackend(ctx, b3scale.Backend{Host: text})),
-				"AcquireLeases":    second(f.store.AcquireLeases(ctx, []string{text}, "one", time.Hour)),
+				"AddFrontend":      second(f.store.AddFrontend(ctx, b3scale.Frontend{Key: text}, operator)),
+				"AddBackend":       second(f.store.AddBackend(ctx, b3scale.Backend{Host: text}, operator)),
+				"AddBackend 2":     second(f.store.AddBackend(ctx, b3scale.Backend{Host: "x", AgentRef: text}, operator)),
+				"EditFrontend":     second(f.store.EditFrontend(ctx, text, operator, func(*b3scale.Frontend) error { return nil })),
+				"EditFrontend 2": second(f.store.EditFrontend(ctx, f.frontend, operator, func(v *b3scale.Frontend) error {
+					v.Key = text
+					return nil
+				})),
+				"EditBackend": second(f.store.EditBackend(ctx, text, operator, func(*b3scale.Backend) error { return nil })),
+				"EditBackend 2": second(f.store.EditBackend(ctx, f.a, operator, func(v *b3scale.Backend) error {
+					v.AgentRef = text
+					return nil
+				})),
+				"DeleteFrontend":     second(f.store.DeleteFrontend(ctx, text, operator)),
+				"DeleteBackend":      second(f.store.DeleteBackend(ctx, text, operator)),
+				"DeleteEmptyBackend": second(f.store.DeleteEmptyBackend(ctx, text)),
+				"DeclareLost":        second(f.store.DeclareLost(ctx, text, operator)),
+				"SaveSecretUses":     f.store.SaveSecretUses(ctx, map[b3scale.SecretSlot]b3scale.Micros{{OwnerID: text}: 1}),
+				"AddCommand":         second(f.store.AddCommand(ctx, b3scale.CommandAction(text), nil, time.Hour, operator)),
+				"Command":            second(f.store.Command(ctx, text)),
+				"TakeCommand":        third(f.store.TakeCommand(ctx, text, time.Hour)),
+				"FinishCommand":      second(f.store.FinishCommand(ctx, text, "one", b3scale.CommandSuccess, nil)),
+				"AcquireLeases":      second(f.store.AcquireLeases(ctx, []string{text}, "one", time.Hour)),
 			} {
 				f.code(what+": "+call, err, b3scale.InvalidArgument)
 			}
@@ -48,12 +68,17 @@ func testTexts(t *testing.T, open opener) {
 			}
 			for call, err := range map[string]error{
 				"attendee password": third(f.store.ClaimMeeting(ctx, b3scale.Claim{Key: f.keyOf("x"), BackendID: f.a, AttendeePW: text})),
-				"frontend secret":   second(f.store.SaveFrontend(ctx, b3scale.Frontend{Key: "x", Secret: b3scale.Secret(text)})),
-				"account":           second(f.store.SaveFrontend(ctx, b3scale.Frontend{Key: "x", AccountRef: text})),
-				"backend secret":    second(f.store.SaveBackend(ctx, b3scale.Backend{Host: "x", SecondarySecret: b3scale.Secret(text)})),
+				"frontend secret":   second(f.store.AddFrontend(ctx, b3scale.Frontend{Key: "x", Secret: b3scale.Secret(text)}, operator)),
+				"account":           second(f.store.AddFrontend(ctx, b3scale.Frontend{Key: "x", AccountRef: text}, operator)),
+				"backend secret":    second(f.store.AddBackend(ctx, b3scale.Backend{Host: "x", SecondarySecret: b3scale.Secret(text)}, operator)),
 				"LeaseOrphan":       second(f.store.LeaseOrphan(ctx, key, f.b, time.Hour)),
-				"DeclareLost":       second(f.store.DeclareLost(ctx, text)),
-				"SaveReport":        f.store.SaveReport(ctx, f.a, []byte(text)),
+				"edited secret": second(f.store.EditBackend(ctx, f.a, operator, func(v *b3scale.Backend) error {
+					v.Secret = b3scale.Secret(text)
+					return nil
+				})),
+				"params":     second(f.store.AddCommand(ctx, "x", []byte(`"`+text+`"`), time.Hour, operator)),
+				"result":     second(f.store.FinishCommand(ctx, "x", "one", b3scale.CommandSuccess, []byte(`"`+text+`"`))),
+				"SaveReport": f.store.SaveReport(ctx, f.a, []byte(text)),
 			} {
 				f.code(what+": "+call, err, b3scale.InvalidArgument)
 			}
@@ -120,7 +145,7 @@ func testTexts(t *testing.T, open opener) {
 		f.same("row", f.meeting(f.key), m)
 		f.same("orphan", f.orphan(f.b).Key, f.key)
 		f.same("people", len(f.people()), 2)
-		f.saveFrontend(b3scale.Frontend{Key: long})
+		f.addFrontend(b3scale.Frontend{Key: long})
 	})
 }
 

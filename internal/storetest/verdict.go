@@ -38,6 +38,27 @@ func testVerdict(t *testing.T, open opener) {
 		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.b})) // again
 		pass(f, f.b, false)
 	})
+	run(t, open, "knows which agents were heard when", func(f *fixture) {
+		heard := func() map[string]b3scale.Micros {
+			f.Helper()
+			heard, err := f.store.Heartbeats(f.Context())
+			f.must(err)
+			return heard
+		}
+		f.same("none", heard(), map[string]b3scale.Micros{})
+		before := f.now()
+		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.a, f.b}))
+		first := heard()
+		f.same("number", len(first), 2)
+		if first[f.a] < before || first[f.b] < before || first[f.a] > f.now() {
+			f.Errorf("got %v, want both from %d on", first, before)
+		}
+		middle := f.now()
+		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.a}))
+		if second := heard(); second[f.a] < middle || second[f.b] != first[f.b] {
+			f.Errorf("got %v after %v", second, first)
+		}
+	})
 	run(t, open, "what another backend answers is none", func(f *fixture) {
 		f.must(f.store.SaveHeartbeats(f.Context(), []string{f.b}))
 		f.must(f.store.SaveProbes(f.Context(), "other", []string{f.c}))
@@ -56,10 +77,10 @@ func testVerdict(t *testing.T, open opener) {
 	})
 	run(t, open, "of five two may be lost, and those that are not ready do not count", func(f *fixture) {
 		for _, host := range []string{"https://d/", "https://e/"} {
-			f.saveBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminReady})
+			f.addBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminReady})
 		}
 		for _, host := range []string{"https://f/", "https://g/"} {
-			f.saveBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminStopped})
+			f.addBackend(b3scale.Backend{Host: host, AdminState: b3scale.AdminStopped})
 		}
 		pass(f, f.a, true)
 		pass(f, f.b, true)

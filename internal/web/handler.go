@@ -32,11 +32,22 @@ func (r *Readiness) answer() (status int, text string) {
 	return http.StatusOK, "ready\n"
 }
 
+// Door is a handler with the patterns of http.ServeMux that lead to it.
+type Door struct {
+	http.Handler
+	Patterns []string
+}
+
 // Handler serves the probes of balancers and orchestrators and hands every
 // path below one of the prefixes to the gateway: before the mux, which would
-// redirect //.
-func Handler(gateway http.Handler, prefixes []string, ready *Readiness) http.Handler {
+// redirect //. The other doors are behind the mux.
+func Handler(gateway http.Handler, prefixes []string, ready *Readiness, doors ...Door) http.Handler {
 	mux := http.NewServeMux()
+	for _, door := range doors {
+		for _, pattern := range door.Patterns {
+			mux.Handle(pattern, door)
+		}
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		status, text := ready.answer()

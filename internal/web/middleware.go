@@ -40,13 +40,14 @@ func AccessLog(log *slog.Logger, trusted []netip.Prefix, next http.Handler) http
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
 		log.DebugContext(r.Context(), "request", "method", r.Method, "path", path(r), "status", seen.status,
-			"bytes", seen.bytes, "duration", time.Since(start), "client", clientOf(r, trusted))
+			"bytes", seen.bytes, "duration", time.Since(start), "client", ClientAddress(r, trusted))
 	})
 }
 
-// clientOf is the address of the client: the last one that no trusted proxy
-// has added to X-Forwarded-For.
-func clientOf(r *http.Request, trusted []netip.Prefix) string {
+// ClientAddress is the address of the client: the last one that no trusted
+// proxy has added to X-Forwarded-For. It is what net/http says when that is no
+// address.
+func ClientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

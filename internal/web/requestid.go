@@ -25,6 +25,13 @@ func RequestID(next http.Handler) http.Handler {
 	})
 }
 
+// RequestIDOf gives the id of the request that a context belongs to; "" when it
+// belongs to none.
+func RequestIDOf(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
 // saneID keeps what could spoil a log out of it.
 func saneID(id string) bool {
 	if len(id) < 8 || len(id) > 64 {
@@ -54,7 +61,7 @@ func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 type logHandler struct{ slog.Handler }
 
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
-	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
+	if id := RequestIDOf(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
 	return h.Handler.Handle(ctx, r)

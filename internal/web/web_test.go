@@ -56,8 +56,11 @@ func TestRequestID(t *testing.T) {
 		{"ümläute-", false},
 	} {
 		log, lines := logger()
-		h := web.RequestID(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h := web.RequestID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			log.InfoContext(r.Context(), "one")
+			if got, want := web.RequestIDOf(r.Context()), w.Header().Get("X-Request-Id"); got != want {
+				t.Errorf("%q: the context has the id %q, the answer %q", c.given, got, want)
+			}
 			log.With("a", 1).WithGroup("g").WarnContext(r.Context(), "two")
 		}))
 		got := get(h, "/", http.Header{"X-Request-Id": {c.given}}).Header().Get("X-Request-Id")
@@ -70,6 +73,9 @@ func TestRequestID(t *testing.T) {
 	}
 	log, lines := logger()
 	log.Info("outside of a request")
+	if id := web.RequestIDOf(t.Context()); id != "" {
+		t.Errorf("outside of a request the id is %q", id)
+	}
 	if strings.Contains(lines.String(), "request_id") {
 		t.Errorf("a line without a request has an id: %s", lines)
 	}
@@ -170,7 +176,7 @@ func TestAccessLogIsForDebugging(t *testing.T) {
 
 // The client is the last one that no trusted proxy has added: what stands
 // before it may be made up.
-func TestAccessLogTellsTheClient(t *testing.T) {
+func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, c := range []struct {
@@ -199,6 +205,9 @@ func TestAccessLogTellsTheClient(t *testing.T) {
 		r.RemoteAddr = c.peer
 		r.Header["X-Forwarded-For"] = c.forwarded
 		h.ServeHTTP(httptest.NewRecorder(), r)
+		if got := web.ClientAddress(r, proxies); got != c.want {
+			t.Errorf("%s with %q: got %s, want %s", c.peer, c.forwarded, got, c.want)
+		}
 		if got := strings.TrimSpace(lines.String()); !strings.HasSuffix(got, "client="+c.want) {
 			t.Errorf("%s with %q: got %s, want client=%s", c.peer, c.forwarded, got, c.want)
 		}

@@ -1,0 +1,223 @@
+package adminapi
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"b3scale"
+	"b3scale/internal/auth"
+)
+
+// secretUses tell when secrets were last used. nil: nobody knows.
+type secretUses map[b3scale.SecretSlot]b3scale.Micros
+
+// FrontendsList lists those that the bearer of the token may see.
+func (s *Server) FrontendsList(w http.ResponseWriter, r *http.Request, params FrontendsListParams) {
+	all, uses, err := s.frontends(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	var found []Frontend
+	for _, f := range all {
+		if seesFrontend(who(r), &f) && wantsFrontend(params, &f) {
+			found = append(found, frontendOf(&f, uses, who(r)))
+		}
+	}
+	found, err = page(w, found, paging{params.Limit, params.Offset, params.Order}, frontendOrders)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.send(w, r, http.StatusOK, found)
+}
+
+// FrontendsCreate adds one.
+func (s *Server) FrontendsCreate(w http.ResponseWriter, r *http.Request) {
+	body := frontendBody{Active: true}
+	if err := request(r, &body); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	var f b3scale.Frontend
+	if err := body.create(&f); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	f, err := s.Mind.AddFrontend(r.Context(), f, s.actor(r))
+	s.answerFrontend(w, r, "", f, err)
+}
+
+// FrontendsRead shows one.
+func (s *Server) FrontendsRead(w http.ResponseWriter, r *http.Request, id FrontendID) {
+	all, uses, err := s.frontends(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	i := slices.IndexFunc(all, func(f b3scale.Frontend) bool { return f.ID == id })
+	if i < 0 || !seesFrontend(who(r), &all[i]) {
+		s.fail(w, r, unknown("frontend", id))
+		return
+	}
+	s.send(w, r, http.StatusOK, frontendOf(&all[i], uses, who(r)))
+}
+
+// FrontendsPatch changes one.
+func (s *Server) FrontendsPatch(w http.ResponseWriter, r *http.Request, id FrontendID) {
+	text, err := readBody(r)
+	if err == nil && !validID(id) {
+		err = unknown("frontend", id)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	f, err := s.Mind.EditFrontend(r.Context(), id, s.actor(r), func(f *b3scale.Frontend) error {
+		admin := who(r).Has(auth.Admin)
+		if !admin && !ownsFrontend(who(r), f) {
+			return unknown("frontend", id)
+		}
+		body := frontendBodyOf(f)
+		if err := decode(text, &body); err != nil {
+			return err
+		}
+		return body.edit(f, admin)
+	})
+	s.answerFrontend(w, r, id, f, err)
+}
+
+// FrontendsDestroy deletes one.
+func (s *Server) FrontendsDestroy(w http.ResponseWriter, r *http.Request, id FrontendID) {
+	if !validID(id) {
+		s.fail(w, r, unknown("frontend", id))
+		return
+	}
+	f, err := s.Mind.DeleteFrontend(r.Context(), id, s.actor(r))
+	f.Active = false
+	s.answerFrontend(w, r, id, f, err)
+}
+
+// frontends reads them all, and when their secrets were used.
+func (s *Server) frontends(ctx context.Context) ([]b3scale.Frontend, secretUses, error) {
+	all, err := s.Store.Frontends(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	uses, err := s.Mind.SecretUses(ctx)
+	return all, uses, err
+}
+
+// answerFrontend answers a change.
+func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id string, f b3scale.Frontend, err error) {
+	switch b3scale.CodeOf(err) {
+	case b3scale.NotFound: // as for what the token must not know of
+		err = unknown("frontend", id)
+	case b3scale.Conflict:
+		err = taken("bbb.key", "is the key of another frontend", err)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	uses, err := s.Mind.SecretUses(r.Context())
+	if err != nil { // the change is done, and must not look as if it were not
+		s.Log.WarnContext(r.Context(), "uses of secrets not read", "error", err)
+	}
+	s.send(w, r, http.StatusOK, frontendOf(&f, uses, who(r)))
+}
+
+// ownsFrontend reports whether a tenant's token is that of this frontend. A
+// token without a subject owns nothing.
+func ownsFrontend(i auth.Identity, f *b3scale.Frontend) bool {
+	return i.Has(auth.Owner) && i.Subject != "" && f.AccountRef == i.Subject
+}
+
+func seesFrontend(i auth.Identity, f *b3scale.Frontend) bool {
+	return i.HasAny(auth.Admin, auth.Read) || ownsFrontend(i, f)
+}
+
+func wantsFrontend(params FrontendsListParams, f *b3scale.Frontend) bool {
+	account, key, like := text(params.AccountRef), text(params.Key), text(params.KeyLike)
+	return (account == "" || f.AccountRef == account) && (key == "" || f.Key == key) && strings.Contains(f.Key, like)
+}
+
+// By key unless asked otherwise: databases sort texts in ways of their own.
+var frontendOrders = ordering[Frontend]{
+	"":            by(func(f Frontend) string { return f.BBB.Key }),
+	"id":          by(func(f Frontend) string { return f.ID }),
+	"active":      by(func(f Frontend) int { return number(f.Active) }),
+	"bbb.key":     by(func(f Frontend) string { return f.BBB.Key }),
+	"account_ref": by(func(f Frontend) string { return text(f.AccountRef) }),
+	"created_at":  func(a, b Frontend) int { return a.CreatedAt.Compare(b.CreatedAt) },
+	"updated_at":  func(a, b Frontend) int { return a.UpdatedAt.Compare(b.UpdatedAt) },
+}
+
+// frontendOf is the frontend as i may see it.
+func frontendOf(f *b3scale.Frontend, uses secretUses, i auth.Identity) Frontend {
+	secrets := i.Has(auth.Admin) || ownsFrontend(i, f)
+	return Frontend{
+		ID:     f.ID,
+		Active: f.Active,
+		BBB: FrontendBBB{
+			Key:                   f.Key,
+			Secret:                reveal(f.Secret, secrets),
+			SecondarySecret:       reveal(f.SecondarySecret, secrets),
+			SecretUsedAt:          unlessNever(uses[b3scale.SecretSlot{OwnerID: f.ID}]),
+			SecondarySecretUsedAt: unlessNever(uses[b3scale.SecretSlot{OwnerID: f.ID, Secondary: true}]),
+		},
+		Settings:   frontendSettingsOf(f.Settings),
+		AccountRef: orNull(f.AccountRef),
+		CreatedAt:  moment(f.CreatedAt),
+		UpdatedAt:  moment(f.UpdatedAt),
+	}
+}
+
+func frontendSettingsOf(s b3scale.FrontendSettings) FrontendSettings {
+	settings := FrontendSettings{
+		RequiredTags:         s.RequiredTags,
+		CreateDefaultParams:  withoutEmpty(s.CreateDefaultParams),
+		CreateOverrideParams: withoutEmpty(s.CreateOverrideParams),
+		JoinDefaultParams:    withoutEmpty(s.JoinDefaultParams),
+		JoinOverrideParams:   withoutEmpty(s.JoinOverrideParams),
+	}
+	if p := s.DefaultPresentation; p != nil {
+		settings.DefaultPresentation = &DefaultPresentation{URL: p.URL, Force: p.Force}
+	}
+	if l := s.AttendeesLimit; l != nil {
+		settings.AttendeesLimit = &AttendeesLimit{Limit: l.Limit}
+	}
+	if r := s.Recordings; r != nil {
+		settings.Recordings = &RecordingSettings{}
+		if v := r.VisibilityOverride; v != nil {
+			settings.Recordings.VisibilityOverride = orNull(string(*v))
+		}
+	}
+	return settings
+}
+
+// withoutEmpty is never nil: it is an object in JSON.
+func withoutEmpty(params b3scale.Params) map[string]string {
+	set := map[string]string{}
+	maps.Copy(set, params)
+	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
+	return set
+}
+
+// number makes a flag something to sort by.
+func number(flag bool) int {
+	if flag {
+		return 1
+	}
+	return 0
+}
+
+// unknown is the same for what does not exist and for what the token must not
+// know of.
+func unknown(kind, id string) error {
+	return b3scale.Errorf(b3scale.NotFound, "no %s with the id %q", kind, cmp.Or(id, "?"))
+}

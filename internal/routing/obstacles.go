@@ -1,0 +1,104 @@
+package routing
+
+import (
+	"fmt"
+	"math/bits"
+	"time"
+
+	"b3scale"
+)
+
+// obstacles are the reasons, in this order, why a backend gets no new meeting.
+type obstacles uint
+
+const (
+	notReady obstacles = 1 << iota
+	isLost
+	failedBefore
+	lacksTags
+	hasMaxMeetings
+	hasMaxAttendees
+	isSilent
+)
+
+// obstacles is what the selector goes by.
+func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
+	add := func(really bool, why obstacles) {
+		if really {
+			o |= why
+		}
+	}
+	s := &b.Settings
+	add(b.AdminState != b3scale.AdminReady, notReady)
+	add(b.Lost, isLost)
+	add(want.Except[b.ID], failedBefore)
+	add(!s.Tags.Covers(want.Tags), lacksTags)
+	add(s.MaxMeetings > 0 && b.Meetings()+int(b.claims.Load()) >= s.MaxMeetings, hasMaxMeetings)
+	add(s.MaxAttendees > 0 && b.People()+int(b.reserved.Load()/thousand) >= s.MaxAttendees, hasMaxAttendees)
+	add(!b.Healthy(now), isSilent)
+	return o
+}
+
+// Reasons tell people why the backend gets no new meeting now, whatever that
+// meeting needs. There are none when it may.
+func (b *Backend) Reasons(now time.Time) []string {
+	var reasons []string
+	for o := b.obstacles(Wanted{}, now); o != 0; o &= o - 1 {
+		reasons = append(reasons, b.reason(o&-o, now))
+	}
+	return reasons
+}
+
+var stateReasons = map[b3scale.AdminState]string{
+	b3scale.AdminInit:           "no operator has made it ready yet",
+	b3scale.AdminStopped:        "an operator has stopped it",
+	b3scale.AdminDecommissioned: "an operator is taking it out of service",
+	b3scale.AdminError:          "an operator has marked it as faulty",
+}
+
+func (b *Backend) reason(o obstacles, now time.Time) string {
+	switch o {
+	case notReady:
+		if why, known := stateReasons[b.AdminState]; known {
+			return why
+		}
+		return fmt.Sprintf("its admin state is %q", b.AdminState)
+	case isLost:
+		return "it is lost since " + b.LostAt.Time().UTC().Format(time.RFC3339)
+	case hasMaxMeetings:
+		return fmt.Sprintf("it has as many meetings as max_meetings allows (%d)", b.Settings.MaxMeetings)
+	case hasMaxAttendees:
+		return fmt.Sprintf("it has as many people as max_attendees allows (%d)", b.Settings.MaxAttendees)
+	}
+	switch at := b.LastReached(); {
+	case b.refused.Load():
+		return "its secret is refused"
+	case at == 0:
+		return "it has never answered a probe"
+	default:
+		return fmt.Sprintf("it has not answered a probe for %d s", int(now.Sub(at.Time()).Seconds()))
+	}
+}
+
+// ruledOut counts why backends were no candidates, each for its first reason.
+// It is the cause of the error when none remains, for the log.
+type ruledOut struct {
+	total int
+	by    [7]int // by obstacle
+}
+
+func (r *ruledOut) passes(o obstacles) bool {
+	r.total++
+	if o == 0 {
+		return true
+	}
+	r.by[bits.TrailingZeros(uint(o))]++
+	return false
+}
+
+// Error tells which filter emptied the list.
+func (r ruledOut) Error() string {
+	count := func(o obstacles) int { return r.by[bits.TrailingZeros(uint(o))] }
+	return fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags, %d full, %d do not answer",
+		r.total, count(notReady), count(isLost), count(failedBefore), count(lacksTags), count(hasMaxMeetings)+count(hasMaxAttendees), count(isSilent))
+}
