@@ -21,6 +21,10 @@ const (
 	Observing       Code = "observing"        // this instance only looks, see B3SCALE_OBSERVE
 )
 
+// ErrMeetingsRun is the cause when something must stay as it is because of
+// meetings that are running.
+var ErrMeetingsRun = errors.New("meetings are running")
+
 // Error has two faces: the caller sees Code and Message, the log sees the
 // cause as well. Message must be safe to show to anybody: no secrets, no node
 // addresses.

@@ -1,6 +1,11 @@
 package b3scale
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"strings"
+)
 
 // Frontend is a tenant: a Greenlight, Moodle, Nextcloud or any other BBB
 // client with a key and a secret of its own.
@@ -28,6 +33,31 @@ type FrontendSettings struct {
 	JoinDefaultParams    Params               `json:"join_default_params"`
 	JoinOverrideParams   Params               `json:"join_override_params"`
 	Recordings           *RecordingSettings   `json:"recordings"`
+}
+
+// Masked is a copy without passwords, which operators put into parameters and
+// addresses, too.
+func (s FrontendSettings) Masked() FrontendSettings {
+	for _, params := range []*Params{&s.CreateDefaultParams, &s.CreateOverrideParams, &s.JoinDefaultParams, &s.JoinOverrideParams} {
+		*params = params.masked()
+	}
+	if p := s.DefaultPresentation; p != nil {
+		if u, err := url.Parse(p.URL); err == nil && u.User != nil {
+			u.User = url.User(masked)
+			s.DefaultPresentation = &DefaultPresentation{URL: u.String(), Force: p.Force}
+		}
+	}
+	return s
+}
+
+func (p Params) masked() Params {
+	hidden := maps.Clone(p)
+	for name, value := range p {
+		if lower := strings.ToLower(name); value != "" && (strings.HasSuffix(lower, "pw") || strings.Contains(lower, "password")) {
+			hidden[name] = masked
+		}
+	}
+	return hidden
 }
 
 // DefaultPresentation is shown in meetings that bring none of their own.

@@ -19,21 +19,39 @@ func (s *Server) AuditList(w http.ResponseWriter, r *http.Request, params AuditL
 		s.fail(w, r, err)
 		return
 	}
+	if params.Limit == nil {
+		params.Limit = new(usualAudit)
+	}
+	// In its own order nobody needs what is behind the page, only to count it.
+	wanted := maxLimit
+	if params.Order == nil {
+		wanted = min(maxLimit, max(0, *params.Limit)+max(0, orZero(params.Offset)))
+	}
 	var found []AuditEntry
-	err = s.Store.Audit(r.Context(), query, func(e b3scale.AuditEntry) { found = append(found, auditEntryOf(e)) })
+	count := 0
+	err = s.Store.Audit(r.Context(), query, func(e b3scale.AuditEntry) {
+		if count++; count <= wanted {
+			found = append(found, auditEntryOf(e))
+		}
+	})
 	if err != nil {
 		s.fail(w, r, err)
 		return
-	}
-	if params.Limit == nil {
-		params.Limit = new(usualAudit)
 	}
 	found, err = page(w, found, paging{params.Limit, params.Offset, params.Order}, auditOrders)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
+	w.Header().Set("X-Total-Count", strconv.Itoa(count))
 	s.send(w, r, http.StatusOK, found)
+}
+
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 func auditQuery(params AuditListParams) (b3scale.AuditQuery, error) {

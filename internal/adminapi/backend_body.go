@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"b3scale"
 	"b3scale/internal/auth"
@@ -118,9 +120,21 @@ func (body backendBody) edit(b *b3scale.Backend, i auth.Identity) error {
 		if err := forbidden(no); err != nil {
 			return err
 		}
+		// Joins lead people there: an operator looks first.
+		if withSlash(b.Host) != withSlash(was.Host) && !sameServer(b.Host, was.Host) && b.AdminState == b3scale.AdminReady {
+			b.AdminState = b3scale.AdminInit
+		}
+		wrong.judge("load_factor", b.LoadFactor != was.LoadFactor && (b.LoadFactor < 0.01 || b.LoadFactor > 100), "should be between 0.01 and 100")
 	}
 	wrong.checkBackend(b, &was)
 	return wrong.err()
+}
+
+// sameServer reports whether two addresses differ in their paths only.
+func sameServer(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && strings.EqualFold(x.Scheme, y.Scheme) && strings.EqualFold(x.Host, y.Host)
 }
 
 func (body backendBody) apply(b *b3scale.Backend) {

@@ -337,12 +337,15 @@ func TestBackendPatchByItsAgent(t *testing.T) {
 	}{
 		{"§11 the shipped agent", `{"backend":{"host":"https://x.example.org/api/","secret":"x"},"load_factor":1}`, "", func(b *backend) {
 			b.Host, b.Secret = "https://x.example.org/api/", "x"
+			b.AdminState = b3scale.AdminInit // an operator looks first
 		}},
 		{"§11 our agent", `{"bbb":{"host":"https://x.example.org/api","secret":"x"},"backend":{"host":"https://x.example.org/api","secret":"x"},"load_factor":3}`, "", func(b *backend) {
 			b.Host, b.Secret, b.LoadFactor = "https://x.example.org/api/", "x", 3
+			b.AdminState = b3scale.AdminInit // an operator looks first
 		}},
 		{"both, and they differ", `{"backend":{"host":"https://x.example.org/","secret":"x"},"bbb":{"host":"https://y.example.org/"}}`, "", func(b *backend) {
 			b.Host, b.Secret = "https://y.example.org/", "x"
+			b.AdminState = b3scale.AdminInit // an operator looks first
 		}},
 		{"backend null", `{"backend":null}`, "", func(*backend) {}},
 		{"in any case", `{"BACKEND":{"Secret":"x"}}`, "", func(b *backend) { b.Secret = "x" }},

@@ -24,6 +24,7 @@ const (
 	maxParamName  = 128
 	maxParamValue = 8 << 10
 	maxURL        = 2 << 10
+	maxSettings   = 64 << 10
 )
 
 // judge notes what is wrong with a member, unless the member is as it was: what

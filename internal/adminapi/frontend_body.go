@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -127,6 +128,14 @@ func (f fieldErrors) checkFrontend(now, was *b3scale.Frontend) {
 	f.checkParams("settings.create_override_params", s.CreateOverrideParams, old.CreateOverrideParams)
 	f.checkParams("settings.join_default_params", s.JoinDefaultParams, old.JoinDefaultParams)
 	f.checkParams("settings.join_override_params", s.JoinOverrideParams, old.JoinOverrideParams)
+	// Every change is in the audit twice, and every call to a node carries them.
+	is, had := sizeOf(s), sizeOf(old)
+	f.judge("settings", is > had && is > maxSettings, isTooLong(maxSettings, "bytes as a whole"))
+}
+
+func sizeOf(s *b3scale.FrontendSettings) int {
+	text, _ := json.Marshal(s) // texts and numbers always marshal
+	return len(text)
 }
 
 // changedByOperators are the changes that are not a tenant's to make.

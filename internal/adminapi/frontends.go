@@ -3,6 +3,7 @@ package adminapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -118,7 +119,11 @@ func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id strin
 	case b3scale.NotFound: // as for what the token must not know of
 		err = unknown("frontend", id)
 	case b3scale.Conflict:
-		err = taken("bbb.key", "is the key of another frontend", err)
+		what := "is the key of another frontend"
+		if errors.Is(err, b3scale.ErrMeetingsRun) {
+			what = "cannot change while meetings are running"
+		}
+		err = taken("bbb.key", what, err)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -159,7 +164,10 @@ var frontendOrders = ordering[Frontend]{
 
 // frontendOf is the frontend as i may see it.
 func frontendOf(f *b3scale.Frontend, uses secretUses, i auth.Identity) Frontend {
-	secrets := i.Has(auth.Admin) || ownsFrontend(i, f)
+	secrets, settings := i.Has(auth.Admin) || ownsFrontend(i, f), f.Settings
+	if !secrets {
+		settings = settings.Masked()
+	}
 	return Frontend{
 		ID:     f.ID,
 		Active: f.Active,
@@ -170,7 +178,7 @@ func frontendOf(f *b3scale.Frontend, uses secretUses, i auth.Identity) Frontend 
 			SecretUsedAt:          unlessNever(uses[b3scale.SecretSlot{OwnerID: f.ID}]),
 			SecondarySecretUsedAt: unlessNever(uses[b3scale.SecretSlot{OwnerID: f.ID, Secondary: true}]),
 		},
-		Settings:   frontendSettingsOf(f.Settings),
+		Settings:   frontendSettingsOf(settings),
 		AccountRef: orNull(f.AccountRef),
 		CreatedAt:  moment(f.CreatedAt),
 		UpdatedAt:  moment(f.UpdatedAt),

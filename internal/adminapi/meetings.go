@@ -17,6 +17,7 @@ type found struct {
 	room *routing.Room
 	id   string
 	name *string // of the meeting, once somebody sorted by it
+	own  bool    // it is on the backend whose agent asks
 }
 
 func (f *found) meetingName() string {
@@ -116,12 +117,15 @@ const internalPrefix = "internal:"
 // internal:<internal id>. An agent finds those on its own backend only.
 func (s *Server) find(r *http.Request, id string) (found, error) {
 	ctx := r.Context()
-	backendID := ""
-	if isAgent(r) {
+	own, backendID := "", ""
+	if who(r).Has(auth.Node) {
 		var err error
-		if backendID, err = s.ownBackend(r); err != nil {
+		if own, err = s.ownBackend(r); err != nil && isAgent(r) {
 			return found{}, err
 		}
+	}
+	if isAgent(r) {
+		backendID = own
 	}
 	keys, err := s.frontendKeys(ctx)
 	if err != nil {
@@ -144,7 +148,7 @@ func (s *Server) find(r *http.Request, id string) (found, error) {
 	if !known {
 		return found{}, unknown("meeting", id)
 	}
-	return found{room: room, id: b3scale.EncodeMeetingID(key, room.Key.MeetingID)}, nil
+	return found{room: room, id: b3scale.EncodeMeetingID(key, room.Key.MeetingID), own: own != "" && room.BackendID == own}, nil
 }
 
 // isAgent reports whether who asks may do so only because of being the agent
@@ -186,7 +190,7 @@ func (s *Server) frontendKeys(ctx context.Context) (map[string]string, error) {
 // shown is a meeting as who asks may see it.
 func shown(f found, r *http.Request) Meeting {
 	m := meetingOf(f)
-	if !who(r).Has(auth.Admin) && !isAgent(r) {
+	if !who(r).Has(auth.Admin) && !f.own {
 		m.Meeting.AttendeePW, m.Meeting.ModeratorPW = "", ""
 	}
 	return m

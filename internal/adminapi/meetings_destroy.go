@@ -23,11 +23,14 @@ func (s *Server) MeetingsDestroy(w http.ResponseWriter, r *http.Request, id Meet
 		action, do = "meeting.end", s.end
 	}
 	before := meetingOf(f)
+	if err := s.note(r, action, f, &before, nil); err != nil { // first: what is done cannot be taken back
+		s.fail(w, r, err)
+		return
+	}
 	if err := do(r.Context(), f.room); err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	s.note(r, action, f, &before, nil)
 	s.send(w, r, http.StatusOK, before)
 }
 
@@ -48,22 +51,18 @@ func (s *Server) end(ctx context.Context, room *routing.Room) error {
 	return s.Mind.EndRoom(ctx, room.Key)
 }
 
-// note tells the audit what an operator has done. Agents do such things all
-// day. It is done already, whatever becomes of the note.
-func (s *Server) note(r *http.Request, action string, f found, before, after *Meeting) {
+// note tells the audit what an operator does. Agents do such things all day.
+func (s *Server) note(r *http.Request, action string, f found, before, after *Meeting) error {
 	if isAgent(r) {
-		return
+		return nil
 	}
-	err := s.Store.NoteAction(context.WithoutCancel(r.Context()), b3scale.AuditEntry{
+	return s.Store.NoteAction(context.WithoutCancel(r.Context()), b3scale.AuditEntry{
 		Actor:  s.actor(r),
 		Action: action,
 		Object: b3scale.AuditObject{Kind: "meeting", ID: f.id, Name: f.room.Key.MeetingID},
 		Before: forAudit(before),
 		After:  forAudit(after),
 	})
-	if err != nil {
-		s.Log.ErrorContext(r.Context(), "not in the audit", "action", action, "meeting", f.room.Key, "subject", who(r).Subject, "error", err)
-	}
 }
 
 // forAudit leaves out who was there: names are kept no longer than the meeting

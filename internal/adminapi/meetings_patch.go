@@ -49,6 +49,11 @@ func (s *Server) correct(r *http.Request, id string, body []byte) (found, error)
 				attendees = append(attendees, b3scale.Attendee{XML: xml})
 			}
 		}
+		after := before
+		after.Meeting = want
+		if err := s.note(r, "meeting.update", f, &before, &after); err != nil {
+			return found{}, err
+		}
 		info := correctedInfo(f.room.Info, want)
 		done, err := s.Mind.EditRoom(r.Context(), f.room.Key, f.room.Generation, f.room.InternalID, info, attendees)
 		if err != nil {
@@ -57,12 +62,7 @@ func (s *Server) correct(r *http.Request, id string, body []byte) (found, error)
 		if !done {
 			continue
 		}
-		if f, err = s.find(r, id); err != nil {
-			return found{}, err
-		}
-		after := meetingOf(f)
-		s.note(r, "meeting.update", f, &before, &after)
-		return f, nil
+		return s.find(r, id)
 	}
 	return found{}, b3scale.Errorf(b3scale.Conflict, "the meeting has changed meanwhile: try again")
 }

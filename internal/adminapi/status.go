@@ -29,7 +29,13 @@ func (s *Server) StatusRead(w http.ResponseWriter, r *http.Request) {
 
 // CtrlMigrate brings the tables up to date.
 func (s *Server) CtrlMigrate(w http.ResponseWriter, r *http.Request) {
-	if err := s.Store.Migrate(r.Context()); err != nil {
+	err := s.Store.Migrate(r.Context())
+	if err == nil {
+		err = s.Store.NoteAction(r.Context(), b3scale.AuditEntry{
+			Actor: s.actor(r), Action: "database.migrate", Object: b3scale.AuditObject{Kind: "database"},
+		})
+	}
+	if err != nil {
 		s.fail(w, r, err)
 		return
 	}

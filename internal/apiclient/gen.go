@@ -174,7 +174,7 @@ type AuditObject struct {
 	// ID Its id.
 	ID string `json:"id"`
 
-	// Kind `frontend`, `backend`, `meeting` or `command`.
+	// Kind `frontend`, `backend`, `meeting`, `command` or `database`.
 	Kind string `json:"kind"`
 
 	// Name Its name for people, such as the key of a frontend or the host of a backend.
@@ -733,7 +733,7 @@ type Order = string
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `backend`, `meeting`, `command`.
+	// Kind Only changes of this kind of object: `frontend`, `backend`, `meeting`, `command`, `database`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.

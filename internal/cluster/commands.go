@@ -129,12 +129,12 @@ func (c *Cluster) do(ctx context.Context, command b3scale.Command) error {
 	if err := json.Unmarshal(command.Params, &params); err != nil {
 		return b3scale.Errorf(b3scale.InvalidArgument, "the parameters are malformed").Because(err)
 	}
-	return c.endAll(ctx, params.BackendID)
+	return c.endAll(ctx, params.BackendID, command.CreatedAt)
 }
 
 // endAll ends every live meeting on a backend. One that cannot be ended does
 // not keep the others.
-func (c *Cluster) endAll(ctx context.Context, backendID string) error {
+func (c *Cluster) endAll(ctx context.Context, backendID string, asked b3scale.Micros) error {
 	if c.shared() {
 		if err := c.poll(ctx); err != nil { // also of what the others created a moment ago
 			return err
@@ -143,7 +143,9 @@ func (c *Cluster) endAll(ctx context.Context, backendID string) error {
 	if c.table.Backend(backendID) == nil {
 		return b3scale.Errorf(b3scale.NotFound, "no such backend: %s", backendID)
 	}
-	rooms := c.table.MeetingsOn(backendID)
+	rooms := slices.DeleteFunc(slices.Clone(c.table.MeetingsOn(backendID)), func(r *routing.Room) bool {
+		return !r.Breakout && r.ClaimedAt > asked // nobody meant those: the command may be done a second time, much later
+	})
 	var (
 		mu     sync.Mutex
 		failed int

@@ -93,7 +93,13 @@ func (c *Cluster) DeclareLost(ctx context.Context, id string, by b3scale.Actor) 
 	if err != nil {
 		return err
 	}
-	if err := c.LoadConfig(ctx); err != nil {
+	err = c.LoadConfig(ctx)
+	if passed && err != nil { // it is done, and others know it
+		c.log.WarnContext(ctx, "verdict not read", "backend", id, "error", err)
+		c.reloadSoon()
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if c.table.Backend(id) == nil {

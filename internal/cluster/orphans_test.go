@@ -296,3 +296,21 @@ func TestOrphanOnAnOldNode(t *testing.T) {
 		}
 	})
 }
+
+// Two backends lead to one node: what the second one shows is the meeting
+// itself, and no orphan of it.
+func TestOneNodeUnderTwoAddresses(t *testing.T) {
+	t.Parallel()
+	inBubble(t, plan{nodes: 2}, func(t *testing.T, s *site) {
+		s.unchecked = true
+		room := s.placed(0, "room", "Ada")
+		m, _ := s.row("room")
+		if booked, err := s.store.BookOrphan(s.ctx, m.Key, s.backends[1], ""); !booked || err != nil {
+			t.Fatalf("booked %v, error %v", booked, err)
+		}
+		got, _, err := s.store.SettleOrphan(s.ctx, m.Key, s.backends[1], incarnationOf(room), &b3scale.Alive{Generation: m.Generation, InternalID: m.InternalID})
+		if got != b3scale.OrphanWaits || err != nil {
+			t.Errorf("the meeting's own room: %s, error %v, want it to wait", got, err)
+		}
+	})
+}

@@ -152,6 +152,7 @@ func (t *Table) replace(c *config, now time.Time) {
 	for id := range old.backendByID {
 		lost[id] = c.backendByID[id] == nil
 	}
+	forgetUses(old, c)
 	removed := 0
 	for id, really := range lost {
 		if really {
@@ -167,6 +168,27 @@ func (t *Table) replace(c *config, now time.Time) {
 		if really {
 			t.observed.Delete(id)
 			t.uses.Delete(id)
+		}
+	}
+}
+
+// forgetUses begins anew for secrets that were replaced.
+func forgetUses(old, c *config) {
+	compare := func(use *SecretUse, was, is [2]b3scale.Secret) {
+		for i := range was {
+			if use != nil && was[i] != is[i] {
+				use.Forget(i == 1)
+			}
+		}
+	}
+	for id, f := range c.frontendByID {
+		if was := old.frontendByID[id]; was != nil {
+			compare(c.uses[id], [2]b3scale.Secret{was.Secret, was.SecondarySecret}, [2]b3scale.Secret{f.Secret, f.SecondarySecret})
+		}
+	}
+	for id, b := range c.backendByID {
+		if was := old.backendByID[id]; was != nil {
+			compare(b.SecretUse(), [2]b3scale.Secret{was.Secret, was.SecondarySecret}, [2]b3scale.Secret{b.Secret, b.SecondarySecret})
 		}
 	}
 }

@@ -28,6 +28,15 @@ func (u *SecretUse) Used(secondary bool, now time.Time) {
 	}
 }
 
+// Forget is for a secret that was replaced.
+func (u *SecretUse) Forget(secondary bool) {
+	if secondary {
+		u.secondary.Store(0)
+	} else {
+		u.primary.Store(0)
+	}
+}
+
 // At is when that secret was last used; 0: never since the start.
 func (u *SecretUse) At(secondary bool) b3scale.Micros {
 	if secondary {

@@ -1,6 +1,9 @@
 package sqlstore
 
 import (
+	"encoding/json"
+	"reflect"
+
 	"b3scale"
 )
 
@@ -41,7 +44,7 @@ func newFrontendView(f b3scale.Frontend, old *b3scale.Frontend) frontendView {
 	if old == nil {
 		old = &f
 	}
-	return frontendView{ID: f.ID, Active: f.Active, Settings: f.Settings, AccountRef: unlessEmpty(f.AccountRef), BBB: bbbView{
+	return frontendView{ID: f.ID, Active: f.Active, Settings: f.Settings.Masked(), AccountRef: unlessEmpty(f.AccountRef), BBB: bbbView{
 		Key: f.Key, Secret: hidden(f.Secret, old.Secret), SecondarySecret: hidden(f.SecondarySecret, old.SecondarySecret)}}
 }
 
@@ -73,4 +76,44 @@ func unlessEmpty(text string) *string {
 		return nil
 	}
 	return &text
+}
+
+// differences keeps what two JSON objects do not have in common, and their id.
+func differences(before, after []byte) (was, is []byte, err error) {
+	var a, b map[string]any
+	if err := json.Unmarshal(before, &a); err != nil {
+		return nil, nil, err
+	}
+	if err := json.Unmarshal(after, &b); err != nil {
+		return nil, nil, err
+	}
+	id := a["id"]
+	dropCommon(a, b)
+	a["id"], b["id"] = id, id
+	if was, err = json.Marshal(a); err != nil {
+		return nil, nil, err
+	}
+	is, err = json.Marshal(b)
+	return was, is, err
+}
+
+func dropCommon(a, b map[string]any) {
+	for name, x := range a {
+		y, both := b[name]
+		if !both {
+			continue
+		}
+		inA, objectA := x.(map[string]any)
+		inB, objectB := y.(map[string]any)
+		if objectA && objectB {
+			dropCommon(inA, inB)
+			if len(inA)+len(inB) > 0 {
+				continue
+			}
+		} else if !reflect.DeepEqual(x, y) {
+			continue
+		}
+		delete(a, name)
+		delete(b, name)
+	}
 }

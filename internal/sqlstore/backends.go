@@ -35,8 +35,9 @@ func backendKind() *kind[b3scale.Backend] {
 		entry: func(b b3scale.Backend) b3scale.AuditEntry {
 			return b3scale.AuditEntry{Object: b3scale.AuditObject{Kind: "backend", ID: b.ID, Name: b.Host}}
 		},
-		view:  func(b b3scale.Backend, old *b3scale.Backend) any { return newBackendView(b, old) },
-		taken: takenOfBackend,
+		view:    func(b b3scale.Backend, old *b3scale.Backend) any { return newBackendView(b, old) },
+		secrets: func(b b3scale.Backend) [2]b3scale.Secret { return [2]b3scale.Secret{b.Secret, b.SecondarySecret} },
+		taken:   takenOfBackend,
 	}
 }
 

@@ -25,6 +25,11 @@ type kind[T any] struct {
 	entry func(v T) b3scale.AuditEntry
 	// view is v as the audit has it; old is what it was before, or nil.
 	view func(v T, old *T) any
+	// refuse says why v must not become edited, which it knows from other rows;
+	// may be nil.
+	refuse func(ctx context.Context, tx session, v, edited T) error
+	// secrets are the primary and the secondary one.
+	secrets func(v T) [2]b3scale.Secret
 	// taken says which unique value of v somebody else has.
 	taken func(v T, err error) *b3scale.Error
 }
@@ -102,6 +107,21 @@ func (k *kind[T]) edit(ctx context.Context, s *Store, id string, by b3scale.Acto
 		if saved = was; slices.Equal(values, old) {
 			return nil
 		}
+		if k.refuse != nil {
+			if refusal = k.refuse(ctx, tx, was, edited); refusal != nil {
+				return nil
+			}
+		}
+		// When it was last used is told of a secret, not of its place.
+		now := k.secrets(edited)
+		for i, secret := range k.secrets(was) {
+			if secret == now[i] {
+				continue
+			}
+			if _, err := tx.exec(ctx, forgetUse, id, i == 1); err != nil {
+				return err
+			}
+		}
 		wrote = true
 		saved, err = k.save(ctx, s, tx, k.update, edited, append([]any{id}, values...))
 		if err != nil {
@@ -142,6 +162,11 @@ func (k *kind[T]) note(ctx context.Context, tx session, by b3scale.Actor, verb s
 	}
 	if after != nil {
 		if e.After, err = json.Marshal(k.view(*after, before)); err != nil {
+			return err
+		}
+	}
+	if before != nil && after != nil {
+		if e.Before, e.After, err = differences(e.Before, e.After); err != nil {
 			return err
 		}
 	}

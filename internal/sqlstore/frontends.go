@@ -32,11 +32,31 @@ func frontendKind() *kind[b3scale.Frontend] {
 		entry: func(f b3scale.Frontend) b3scale.AuditEntry {
 			return b3scale.AuditEntry{Object: b3scale.AuditObject{Kind: "frontend", ID: f.ID, Name: f.Key}}
 		},
-		view: func(f b3scale.Frontend, old *b3scale.Frontend) any { return newFrontendView(f, old) },
+		view:    func(f b3scale.Frontend, old *b3scale.Frontend) any { return newFrontendView(f, old) },
+		secrets: func(f b3scale.Frontend) [2]b3scale.Secret { return [2]b3scale.Secret{f.Secret, f.SecondarySecret} },
+		refuse:  keepKey,
 		taken: func(f b3scale.Frontend, _ error) *b3scale.Error {
 			return b3scale.Errorf(b3scale.Conflict, "the frontend key %q is taken", f.Key)
 		},
 	}
+}
+
+const stillMeeting = `SELECT (SELECT COUNT(*) FROM meetings WHERE frontend_id = $1 AND state <> 'ended') + (SELECT COUNT(*) FROM orphans WHERE frontend_id = $1)`
+
+// keepKey: nodes know rooms by the key that their frontend had when they were
+// created. With another key nobody would find them.
+func keepKey(ctx context.Context, tx session, f, edited b3scale.Frontend) error {
+	if f.Key == edited.Key {
+		return nil
+	}
+	n := 0
+	if err := tx.row(ctx, stillMeeting, f.ID).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return b3scale.Errorf(b3scale.Conflict, "the key cannot change while meetings of the frontend are running").Because(b3scale.ErrMeetingsRun)
+	}
+	return nil
 }
 
 // Frontends reads them all, by key.

@@ -139,6 +139,9 @@ func settle(ctx context.Context, tx session, key b3scale.MeetingKey, backendID s
 	wanted := found && (m.EndRequestedInternalID == room.InternalID || bookedAt < m.EndRequestedAt)
 	proven := elsewhere != nil && elsewhere.Generation == m.Generation && elsewhere.InternalID == m.InternalID
 	switch {
+	case m.State == b3scale.MeetingActive && m.InternalID == room.InternalID && m.EndRequestedInternalID != room.InternalID:
+		// It is the meeting itself: two backends lead to one node.
+		return b3scale.OrphanWaits, m, nil
 	case ending != "" && ending == room.InternalID: // decided before, and the room lives on
 		return b3scale.OrphanEnds, m, nil
 	case m.Live() && here: // the room found is the meeting

@@ -18,7 +18,8 @@ const (
 		WHERE EXISTS (SELECT 1 FROM frontends WHERE id = $1) OR EXISTS (SELECT 1 FROM backends WHERE id = $1)
 		ON CONFLICT (owner_id, secondary) DO UPDATE SET used_at = excluded.used_at WHERE secret_uses.used_at < excluded.used_at
 		RETURNING 1`
-	listUses = `SELECT owner_id, secondary, used_at FROM secret_uses`
+	forgetUse = `DELETE FROM secret_uses WHERE owner_id = $1 AND secondary = $2`
+	listUses  = `SELECT owner_id, secondary, used_at FROM secret_uses`
 )
 
 // SaveSecretUses notes when secrets were last used.
