@@ -41,6 +41,7 @@ lint: ## golangci-lint in the version that tools/go.mod pins; ARGS=--fix mends w
 
 bench: ## benchmarks, as ratios to a bare net/http floor; ARGS are passed on
 	go run ./bench $(ARGS)
+	go test -run '^$$' -bench BenchmarkEvents -benchtime 100000x ./internal/cluster
 
 fuzz: ## every fuzz target for FUZZTIME=30s each
 	@scripts/fuzz

@@ -72,10 +72,10 @@ var house = map[string][]string{
 	"internal/storetest": {"."},
 	"internal/pgtest":    {},
 	"cmd/bbbsim":         {"bbb/bbbtest", "internal/app"},
-	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/app", "internal/auth", "internal/config"},
+	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/agent", "internal/app", "internal/auth", "internal/config"},
 	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},
 	"bench": {
-		".", "bbb", "bbb/bbbtest", "internal/app", "internal/cluster", "internal/config",
+		".", "bbb", "bbb/bbbtest", "internal/app", "internal/auth", "internal/cluster", "internal/config",
 		"internal/gateway", "internal/pgtest", "internal/routing", "internal/sqlstore", "internal/web",
 	},
 }

@@ -62,15 +62,53 @@ func (m *Meeting) EndRequested() bool {
 	return m.InternalID != "" && m.EndRequestedInternalID == m.InternalID
 }
 
-// Attendee is one person in one room. XML is the node's <attendee> element as
-// it came. Rows of a room live only while the room does.
+// Attendee is one person in one room. XML is the node's <attendee> element, as
+// it came or as events made it. Rows of a room live only while the room does.
 type Attendee struct {
 	BackendID         string
 	InternalMeetingID string
 	InternalUserID    string
 	Boot              string // boot id of the agent that reported it, empty when a list did
 	Sequence          int64  // of that agent's event; the higher one wins within a boot
-	XML               []byte
+	SeenAt            Micros // when that was heard, or when the list was begun; between boots the later one wins
+	XML               []byte // empty, or beginning with -: the person has left, see Farewell
+}
+
+// Farewell stands for the XML of somebody who has left, so that nothing older
+// brings the person back. who tells lists that are older who that was.
+func Farewell(who string) []byte { return []byte("-" + who) }
+
+// Gone reports whether the person has left.
+func (a *Attendee) Gone() bool { return len(a.XML) == 0 || a.XML[0] == '-' }
+
+// Who is what Farewell was told.
+func (a *Attendee) Who() string {
+	if len(a.XML) == 0 {
+		return ""
+	}
+	return string(a.XML[1:])
+}
+
+// Headcount is how many are in a room.
+type Headcount struct {
+	People     int
+	Listeners  int // who only listen
+	Voices     int // who speak and listen
+	Videos     int // who show a camera
+	Moderators int
+}
+
+// Session is what the ledger keeps of one room after its end. It names nobody.
+type Session struct {
+	Key        MeetingKey
+	BackendID  string
+	InternalID string
+	StartedAt  Micros
+	EndedAt    Micros
+	Peak       int // most people at a time
+	PeopleTime time.Duration
+	VoiceTime  time.Duration
+	VideoTime  time.Duration
 }
 
 // Orphan books that a meeting once placed on a backend may still have a room

@@ -18,6 +18,7 @@ type Store interface {
 	Orphans
 	NodeFacts
 	Leases
+	Ledger
 
 	// Schema tells which version the tables have.
 	Schema(ctx context.Context) (Schema, error)
@@ -209,6 +210,41 @@ type Sighting struct {
 	Info              []byte // nil: unchanged
 	Attendees         []Attendee
 	AttendeesReplaced bool // Attendees is the whole new set; otherwise they are unchanged
+	Headcount         Headcount
+	// Merge makes the new set and its headcount of what is stored, instead of
+	// Attendees and Headcount. It may be called again.
+	Merge func(stored []Attendee) ([]Attendee, Headcount)
+}
+
+// Turnout is what events told of one room since it was last stored.
+type Turnout struct {
+	Key        MeetingKey
+	Generation int64
+	InternalID string
+	Info       []byte     // nil: unchanged
+	Attendees  []Attendee // that changed; each is stored unless what is stored is newer
+	Forget     []string   // internal user ids whose rows go
+	Headcount  Headcount  // afterwards
+	Peak       int        // most people at a time meanwhile
+	// Late is what the times that people spent there are short of when the new
+	// headcount is taken to begin with the transaction.
+	LatePeople, LateVoice, LateVideo time.Duration
+	Known                            int64 // version whose attendees the caller knows
+}
+
+// Stored is the outcome of a Turnout.
+type Stored struct {
+	Version int64 // of the row; 0: the fence refused
+	// Complete: nobody else has changed the row since the version that the
+	// caller knew.
+	Complete bool
+}
+
+// AgentSign is when an agent was last heard, and what it then said of its node,
+// in a format of the caller.
+type AgentSign struct {
+	HeardAt Micros
+	Report  []byte
 }
 
 // NodeFacts holds what is observed on the nodes.
@@ -219,6 +255,9 @@ type NodeFacts interface {
 	// internal id. It returns the new version of each row, 0 where the fence
 	// refused.
 	SaveSightings(ctx context.Context, backendID string, seen []Sighting) ([]int64, error)
+	// SaveTurnouts stores what events told of the people on a backend, fenced
+	// as SaveSightings.
+	SaveTurnouts(ctx context.Context, backendID string, told []Turnout) ([]Stored, error)
 	// SaveReport stores what else a list showed of a backend, in a format of
 	// the caller.
 	SaveReport(ctx context.Context, backendID string, report []byte) error
@@ -233,6 +272,10 @@ type NodeFacts interface {
 	SaveHeartbeats(ctx context.Context, heard []string) error
 	// Heartbeats tells when any instance last heard the agent of each backend.
 	Heartbeats(ctx context.Context) (map[string]Micros, error)
+	// SaveAgentReports stores what agents said last. It is no heartbeat.
+	SaveAgentReports(ctx context.Context, reports map[string][]byte) error
+	// Agents are the signs of all agents that were ever heard, by backend.
+	Agents(ctx context.Context) (map[string]AgentSign, error)
 	// DeclareLost passes the verdict that a backend's meetings may be placed
 	// elsewhere, because an operator says so; ClearLost takes it back. Both
 	// report whether they changed it.
@@ -258,6 +301,15 @@ type Leases interface {
 	// PurgeInstances deletes what instances left behind that have been gone for
 	// so long: their probes and leases.
 	PurgeInstances(ctx context.Context, gone time.Duration) error
+}
+
+// Ledger keeps what was in rooms that are over. A row is written in the
+// transaction that ends the room's time as the meeting; when the room becomes
+// the meeting again, and ends again, the row goes on.
+type Ledger interface {
+	// Sessions calls yield for each that ended at the given time or later, in
+	// the order of their ends.
+	Sessions(ctx context.Context, since Micros, yield func(Session)) error
 }
 
 // HintKind says what a Hint is about.

@@ -35,7 +35,7 @@ func bench() error {
 	flag.IntVar(&s.callers, "callers", 16, "closed loops that call at the same time")
 	flag.DurationVar(&s.measure, "measure", 3*time.Second, "how long each measurement lasts")
 	flag.IntVar(&s.nodes, "nodes", 20, "simulated nodes")
-	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings")
+	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings, heartbeat")
 	flag.StringVar(&s.stores, "stores", "sqlite,postgres", "a comma list of the databases to run on")
 	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database; by default a private server is started, which never waits for the disk")
 	role := flag.String("role", "", "internal: floor or nodes")

@@ -84,7 +84,7 @@ func startDaemon(ctx context.Context, binary, database string) (*process, error)
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary) //nolint:gosec // just built
-	cmd.Env = append(os.Environ(), "B3SCALE_DB_URL="+database, "B3SCALE_LISTEN_HTTP="+address, "B3SCALE_LOG_LEVEL=error")
+	cmd.Env = append(os.Environ(), "B3SCALE_DB_URL="+database, "B3SCALE_LISTEN_HTTP="+address, "B3SCALE_LOG_LEVEL=error", "B3SCALE_API_JWT_SECRET="+jwtSecret)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err

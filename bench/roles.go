@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	secret      = "bench-secret" //nolint:gosec // of simulated nodes
-	frontendKey = "bench"        // has nearly all meetings
-	listKey     = "lists"        // has those of getMeetings
+	secret      = "bench-secret"                      //nolint:gosec // of simulated nodes
+	jwtSecret   = "bench-secret-of-at-least-32-bytes" //nolint:gosec // of a server that lives for a minute
+	frontendKey = "bench"                             // has nearly all meetings
+	listKey     = "lists"                             // has those of getMeetings
 	listed      = 5000
 	firstTime   = 1_700_000_000_000
 )

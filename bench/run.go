@@ -71,7 +71,12 @@ func runWith(ctx context.Context, s settings, store, database, binary, floor str
 		return err
 	}
 	defer nodes.stop()
-	if err := seed(ctx, database, nodes.addresses, meetings); err != nil {
+	hanging, stop, err := hangingNode(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := seed(ctx, database, nodes.addresses, hanging, meetings); err != nil {
 		return err
 	}
 	daemon, err := startDaemon(ctx, binary, database)
@@ -89,7 +94,10 @@ func runWith(ctx context.Context, s settings, store, database, binary, floor str
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
-	return nil
+	if s.only != "" && !strings.Contains(","+s.only+",", ",heartbeat,") {
+		return nil
+	}
+	return heartbeats(ctx, s, store, daemon.addresses[0], meetings)
 }
 
 // settle gives the first lists of all nodes the time to be taken in.
@@ -185,7 +193,7 @@ func open(ctx context.Context, database string) (*sqlstore.Store, error) {
 }
 
 // seed writes the frontends, backends and meetings that the nodes have.
-func seed(ctx context.Context, database string, hosts []string, meetings int) error {
+func seed(ctx context.Context, database string, hosts []string, hanging b3scale.Backend, meetings int) error {
 	store, err := open(ctx, database)
 	if err != nil {
 		return err
@@ -197,6 +205,9 @@ func seed(ctx context.Context, database string, hosts []string, meetings int) er
 			return err
 		}
 		frontends[key] = f.ID
+	}
+	if _, err := store.AddBackend(ctx, hanging, b3scale.Actor{}); err != nil {
+		return err
 	}
 	backends := make([]b3scale.Backend, len(hosts))
 	for i, host := range hosts {

@@ -290,6 +290,7 @@ func backendOf(b *b3scale.Backend, known facts, i auth.Identity) Backend {
 		AgentHeartbeat: heartbeat,
 		AgentRef:       orNull(b.AgentRef),
 		LastError:      orNull(view.LastError),
+		Node:           nodeOf(view.Node),
 		Latency:        view.Latency.Nanoseconds(),
 		MeetingsCount:  max(view.Meetings, 0),
 		AttendeesCount: max(view.Attendees, 0),

@@ -45,6 +45,24 @@ func (e AdminState) Valid() bool {
 	}
 }
 
+// Defines values for AgentResultStatus.
+const (
+	AgentResultStatusError AgentResultStatus = "error"
+	AgentResultStatusOk    AgentResultStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the AgentResultStatus enum.
+func (e AgentResultStatus) Valid() bool {
+	switch e {
+	case AgentResultStatusError:
+		return true
+	case AgentResultStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -100,6 +118,154 @@ func (e NodeState) Valid() bool {
 // there. `decommissioned` is deleted once it is empty. `destroyed` is seen only in the answer to a forced removal,
 // `error` only in old data.
 type AdminState string
+
+// AgentCall A call as the agents of old make it.
+type AgentCall struct {
+	// Action What happened.
+	Action string `json:"action"`
+
+	// Payload Its parameters, an object or base64 of one.
+	Payload json.RawMessage `json:"payload"`
+}
+
+// AgentEvent One fact. Members that are absent are unknown and stay as they are.
+type AgentEvent struct {
+	// At When, in milliseconds since 1970, by the node's clock.
+	At int64 `json:"at,omitempty"`
+
+	// ClientType Kind of the client.
+	ClientType *string `json:"client_type,omitempty"`
+
+	// ExternalID Id with which a meeting was created.
+	ExternalID string `json:"external_id,omitempty"`
+
+	// ExternalUserID Id with which the person was sent to the meeting.
+	ExternalUserID *string `json:"external_user_id,omitempty"`
+
+	// Guest Whether the person is a guest.
+	Guest *bool `json:"guest,omitempty"`
+
+	// Joined Whether the person has just arrived.
+	Joined bool `json:"joined,omitempty"`
+
+	// Kind `meeting_created`, `meeting_ended`, `meeting_destroyed`, `attendee`, `attendee_left`, `recording`, `screenshare`,
+	// or `gap` when the agent does not know what happened before. Others are ignored.
+	Kind string `json:"kind"`
+
+	// ListeningOnly Whether the person only listens.
+	ListeningOnly *bool `json:"listening_only,omitempty"`
+
+	// Meeting The node's own id of the meeting. Absent for a gap.
+	Meeting string `json:"meeting,omitempty"`
+
+	// Name Name of the person.
+	Name *string `json:"name,omitempty"`
+
+	// ParentID The node's own id of the parent of a breakout room.
+	ParentID string `json:"parent_id,omitempty"`
+
+	// Presenter Whether the person presents.
+	Presenter *bool `json:"presenter,omitempty"`
+
+	// Recording Whether the meeting is being recorded.
+	Recording *bool `json:"recording,omitempty"`
+
+	// Role `MODERATOR` or `VIEWER`.
+	Role *string `json:"role,omitempty"`
+
+	// Screenshare Whether a screen is shared.
+	Screenshare *bool `json:"screenshare,omitempty"`
+
+	// Sequence Grows by one within a boot.
+	Sequence int64 `json:"sequence"`
+
+	// UserID The node's own id of a person.
+	UserID string `json:"user_id,omitempty"`
+
+	// Video Whether the person shows a camera.
+	Video *bool `json:"video,omitempty"`
+
+	// Voice Whether the person speaks and listens.
+	Voice *bool `json:"voice,omitempty"`
+}
+
+// AgentEvents Events of an agent.
+type AgentEvents struct {
+	// Boot A random id that the agent makes when it starts.
+	Boot string `json:"boot"`
+
+	// Events In their order.
+	Events []AgentEvent `json:"events"`
+
+	// Lost How many before these are gone for good.
+	Lost int64 `json:"lost,omitempty"`
+}
+
+// AgentHeartbeat A heartbeat that was heard.
+type AgentHeartbeat struct {
+	// BackendID Id of the backend.
+	BackendID string `json:"backend_id"`
+
+	// Heartbeat When it was heard.
+	Heartbeat time.Time `json:"heartbeat"`
+}
+
+// AgentReceipt What became of events.
+type AgentReceipt struct {
+	// Acknowledged Sequence of the last one that need not be sent again.
+	Acknowledged int64 `json:"acknowledged"`
+
+	// Reconcile Whether the backend is being looked at as a whole.
+	Reconcile bool `json:"reconcile"`
+}
+
+// AgentReport What an agent says of its node.
+type AgentReport struct {
+	// BBBVersion Version of BigBlueButton.
+	BBBVersion *string `json:"bbb_version,omitempty"`
+
+	// Boot Boot id of the agent.
+	Boot *string `json:"boot,omitempty"`
+
+	// Cpus Its processors.
+	Cpus *int `json:"cpus,omitempty"`
+
+	// DiskFree Free bytes where recordings are made.
+	DiskFree *int64 `json:"disk_free,omitempty"`
+
+	// Load1 Load of the machine over one minute.
+	Load1 *float64 `json:"load1,omitempty"`
+
+	// MemoryFree What of it is free.
+	MemoryFree *int64 `json:"memory_free,omitempty"`
+
+	// MemoryTotal Its memory in bytes.
+	MemoryTotal *int64 `json:"memory_total,omitempty"`
+
+	// PongAgeMs For how long nothing was heard from the meeting server of the node.
+	PongAgeMs *int64 `json:"pong_age_ms,omitempty"`
+
+	// RecordingsUnprocessed Recordings that wait to be processed.
+	RecordingsUnprocessed *int64 `json:"recordings_unprocessed,omitempty"`
+
+	// Redis Whether the agent is connected to the events of the node.
+	Redis *bool `json:"redis,omitempty"`
+
+	// Version Version of the agent.
+	Version *string `json:"version,omitempty"`
+}
+
+// AgentResult The answer to a call.
+type AgentResult struct {
+	// Result Why not. Null when it was done.
+	Result *string `json:"result"`
+
+	// Status Whether it was done.
+	Status AgentResultStatus `json:"status"`
+}
+
+// AgentResultStatus Whether it was done.
+type AgentResultStatus string
 
 // Attendee One person in a meeting.
 type Attendee struct {
@@ -224,6 +390,9 @@ type Backend struct {
 
 	// MeetingsCount How many meetings it hosts.
 	MeetingsCount int `json:"meetings_count"`
+
+	// Node What its agent said of it last. Null when there was nothing.
+	Node *AgentReport `json:"node"`
 
 	// NodeState What the node was last seen to be: `init` before the first look, `error` when it does not answer.
 	NodeState NodeState `json:"node_state"`
@@ -893,6 +1062,15 @@ type MeetingsDestroyParams struct {
 	End *string `form:"end,omitempty" json:"end,omitempty"`
 }
 
+// AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
+type AgentEventsJSONRequestBody = AgentEvents
+
+// AgentHeartbeatJSONRequestBody defines body for AgentHeartbeat for application/json ContentType.
+type AgentHeartbeatJSONRequestBody = AgentReport
+
+// AgentRPCJSONRequestBody defines body for AgentRPC for application/json ContentType.
+type AgentRPCJSONRequestBody = AgentCall
+
 // BackendsCreateJSONRequestBody defines body for BackendsCreate for application/json ContentType.
 type BackendsCreateJSONRequestBody = NewBackend
 
@@ -916,6 +1094,18 @@ type ServerInterface interface {
 	// RootRead Show the status
 	// (GET /api/v1)
 	RootRead(w http.ResponseWriter, r *http.Request)
+	// AgentBackendRead Show the agent's own backend
+	// (GET /api/v1/agent/backend)
+	AgentBackendRead(w http.ResponseWriter, r *http.Request)
+	// AgentEvents Tell what happens in meetings
+	// (POST /api/v1/agent/events)
+	AgentEvents(w http.ResponseWriter, r *http.Request)
+	// AgentHeartbeat Tell that the agent lives
+	// (POST /api/v1/agent/heartbeat)
+	AgentHeartbeat(w http.ResponseWriter, r *http.Request)
+	// AgentRPC Tell of one change, as the agents of old do
+	// (POST /api/v1/agent/rpc)
+	AgentRPC(w http.ResponseWriter, r *http.Request)
 	// AuditList List changes
 	// (GET /api/v1/audit)
 	AuditList(w http.ResponseWriter, r *http.Request, params AuditListParams)
@@ -998,6 +1188,62 @@ func (siw *ServerInterfaceWrapper) RootRead(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RootRead(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AgentBackendRead operation middleware
+func (siw *ServerInterfaceWrapper) AgentBackendRead(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AgentBackendRead(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AgentEvents operation middleware
+func (siw *ServerInterfaceWrapper) AgentEvents(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AgentEvents(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AgentHeartbeat operation middleware
+func (siw *ServerInterfaceWrapper) AgentHeartbeat(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AgentHeartbeat(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AgentRPC operation middleware
+func (siw *ServerInterfaceWrapper) AgentRPC(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AgentRPC(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2080,6 +2326,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/commands/{id}", wrapper.CommandsRead)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/ctrl/migrate", wrapper.CtrlMigrate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/audit", wrapper.AuditList)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/agent/backend", wrapper.AgentBackendRead)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/agent/heartbeat", wrapper.AgentHeartbeat)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/agent/events", wrapper.AgentEvents)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/agent/rpc", wrapper.AgentRPC)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/openapi.yaml", wrapper.ContractRead)
 
 	return m

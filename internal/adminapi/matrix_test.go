@@ -173,6 +173,8 @@ func TestMatrix(t *testing.T) {
 		"POST /api/v1/frontends":     `{"bbb":{"key":"new","secret":"s"}}`,
 		"POST /api/v1/backends":      `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
 		"PATCH /api/v1/frontends/id": `{}`,
+		"POST /api/v1/agent/events":  `{"boot":"b","events":[]}`,
+		"POST /api/v1/agent/rpc":     `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(promised().operations)) {
 		t.Run(pattern, func(t *testing.T) {

@@ -29,7 +29,7 @@ func meetingInfo(r *routing.Room, id string) MeetingInfo {
 	if m.ModeratorPW == "" {
 		m.ModeratorPW = r.ModeratorPW
 	}
-	for _, xml := range r.Attendees {
+	for _, xml := range r.Present() {
 		m.Attendees = append(m.Attendees, attendeeOf(parseAttendee(xml).Root()))
 	}
 	return m

@@ -45,7 +45,7 @@ func (s *Server) correct(r *http.Request, id string, body []byte) (found, error)
 		var attendees []b3scale.Attendee
 		if !slices.Equal(want.Attendees, before.Meeting.Attendees) {
 			attendees = []b3scale.Attendee{} // nobody is not nothing
-			for _, xml := range correctedAttendees(f.room.Attendees, want.Attendees) {
+			for _, xml := range correctedAttendees(f.room.Present(), want.Attendees) {
 				attendees = append(attendees, b3scale.Attendee{XML: xml})
 			}
 		}

@@ -46,6 +46,14 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 		return []auth.Scope{"b3scale:admin", "b3scale:node"}, true
 	case "DELETE /api/v1/meetings/{id}":
 		return []auth.Scope{"b3scale:admin", "b3scale:node"}, true
+	case "GET /api/v1/agent/backend":
+		return []auth.Scope{"b3scale:node"}, true
+	case "POST /api/v1/agent/heartbeat":
+		return []auth.Scope{"b3scale:node"}, true
+	case "POST /api/v1/agent/events":
+		return []auth.Scope{"b3scale:node"}, true
+	case "POST /api/v1/agent/rpc":
+		return []auth.Scope{"b3scale:node"}, true
 	case "GET /api/v1/commands":
 		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
 	case "POST /api/v1/commands":

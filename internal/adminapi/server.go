@@ -38,6 +38,11 @@ type Mind interface {
 	EndRoom(ctx context.Context, key b3scale.MeetingKey) error
 	EditRoom(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string, info []byte, attendees []b3scale.Attendee) (bool, error)
 
+	BackendOfAgent(subject string) *routing.Backend
+	Heartbeat(backendID string, report *cluster.AgentReport) b3scale.Micros
+	TakeEvents(backendID string, b cluster.Batch) (acknowledged int64, reconcile bool)
+	TakeUnnumbered(backendID string, e cluster.Event)
+
 	AddCommand(ctx context.Context, action b3scale.CommandAction, params []byte, by b3scale.Actor) (b3scale.Command, error)
 	Commands(ctx context.Context) ([]b3scale.Command, error)
 	Command(ctx context.Context, id string) (b3scale.Command, error)

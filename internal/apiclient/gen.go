@@ -47,6 +47,24 @@ func (e AdminState) Valid() bool {
 	}
 }
 
+// Defines values for AgentResultStatus.
+const (
+	AgentResultStatusError AgentResultStatus = "error"
+	AgentResultStatusOk    AgentResultStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the AgentResultStatus enum.
+func (e AgentResultStatus) Valid() bool {
+	switch e {
+	case AgentResultStatusError:
+		return true
+	case AgentResultStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -102,6 +120,154 @@ func (e NodeState) Valid() bool {
 // there. `decommissioned` is deleted once it is empty. `destroyed` is seen only in the answer to a forced removal,
 // `error` only in old data.
 type AdminState string
+
+// AgentCall A call as the agents of old make it.
+type AgentCall struct {
+	// Action What happened.
+	Action string `json:"action"`
+
+	// Payload Its parameters, an object or base64 of one.
+	Payload json.RawMessage `json:"payload"`
+}
+
+// AgentEvent One fact. Members that are absent are unknown and stay as they are.
+type AgentEvent struct {
+	// At When, in milliseconds since 1970, by the node's clock.
+	At int64 `json:"at,omitempty"`
+
+	// ClientType Kind of the client.
+	ClientType *string `json:"client_type,omitempty"`
+
+	// ExternalID Id with which a meeting was created.
+	ExternalID string `json:"external_id,omitempty"`
+
+	// ExternalUserID Id with which the person was sent to the meeting.
+	ExternalUserID *string `json:"external_user_id,omitempty"`
+
+	// Guest Whether the person is a guest.
+	Guest *bool `json:"guest,omitempty"`
+
+	// Joined Whether the person has just arrived.
+	Joined bool `json:"joined,omitempty"`
+
+	// Kind `meeting_created`, `meeting_ended`, `meeting_destroyed`, `attendee`, `attendee_left`, `recording`, `screenshare`,
+	// or `gap` when the agent does not know what happened before. Others are ignored.
+	Kind string `json:"kind"`
+
+	// ListeningOnly Whether the person only listens.
+	ListeningOnly *bool `json:"listening_only,omitempty"`
+
+	// Meeting The node's own id of the meeting. Absent for a gap.
+	Meeting string `json:"meeting,omitempty"`
+
+	// Name Name of the person.
+	Name *string `json:"name,omitempty"`
+
+	// ParentID The node's own id of the parent of a breakout room.
+	ParentID string `json:"parent_id,omitempty"`
+
+	// Presenter Whether the person presents.
+	Presenter *bool `json:"presenter,omitempty"`
+
+	// Recording Whether the meeting is being recorded.
+	Recording *bool `json:"recording,omitempty"`
+
+	// Role `MODERATOR` or `VIEWER`.
+	Role *string `json:"role,omitempty"`
+
+	// Screenshare Whether a screen is shared.
+	Screenshare *bool `json:"screenshare,omitempty"`
+
+	// Sequence Grows by one within a boot.
+	Sequence int64 `json:"sequence"`
+
+	// UserID The node's own id of a person.
+	UserID string `json:"user_id,omitempty"`
+
+	// Video Whether the person shows a camera.
+	Video *bool `json:"video,omitempty"`
+
+	// Voice Whether the person speaks and listens.
+	Voice *bool `json:"voice,omitempty"`
+}
+
+// AgentEvents Events of an agent.
+type AgentEvents struct {
+	// Boot A random id that the agent makes when it starts.
+	Boot string `json:"boot"`
+
+	// Events In their order.
+	Events []AgentEvent `json:"events"`
+
+	// Lost How many before these are gone for good.
+	Lost int64 `json:"lost,omitempty"`
+}
+
+// AgentHeartbeat A heartbeat that was heard.
+type AgentHeartbeat struct {
+	// BackendID Id of the backend.
+	BackendID string `json:"backend_id"`
+
+	// Heartbeat When it was heard.
+	Heartbeat time.Time `json:"heartbeat"`
+}
+
+// AgentReceipt What became of events.
+type AgentReceipt struct {
+	// Acknowledged Sequence of the last one that need not be sent again.
+	Acknowledged int64 `json:"acknowledged"`
+
+	// Reconcile Whether the backend is being looked at as a whole.
+	Reconcile bool `json:"reconcile"`
+}
+
+// AgentReport What an agent says of its node.
+type AgentReport struct {
+	// BBBVersion Version of BigBlueButton.
+	BBBVersion *string `json:"bbb_version,omitempty"`
+
+	// Boot Boot id of the agent.
+	Boot *string `json:"boot,omitempty"`
+
+	// Cpus Its processors.
+	Cpus *int `json:"cpus,omitempty"`
+
+	// DiskFree Free bytes where recordings are made.
+	DiskFree *int64 `json:"disk_free,omitempty"`
+
+	// Load1 Load of the machine over one minute.
+	Load1 *float64 `json:"load1,omitempty"`
+
+	// MemoryFree What of it is free.
+	MemoryFree *int64 `json:"memory_free,omitempty"`
+
+	// MemoryTotal Its memory in bytes.
+	MemoryTotal *int64 `json:"memory_total,omitempty"`
+
+	// PongAgeMs For how long nothing was heard from the meeting server of the node.
+	PongAgeMs *int64 `json:"pong_age_ms,omitempty"`
+
+	// RecordingsUnprocessed Recordings that wait to be processed.
+	RecordingsUnprocessed *int64 `json:"recordings_unprocessed,omitempty"`
+
+	// Redis Whether the agent is connected to the events of the node.
+	Redis *bool `json:"redis,omitempty"`
+
+	// Version Version of the agent.
+	Version *string `json:"version,omitempty"`
+}
+
+// AgentResult The answer to a call.
+type AgentResult struct {
+	// Result Why not. Null when it was done.
+	Result *string `json:"result"`
+
+	// Status Whether it was done.
+	Status AgentResultStatus `json:"status"`
+}
+
+// AgentResultStatus Whether it was done.
+type AgentResultStatus string
 
 // Attendee One person in a meeting.
 type Attendee struct {
@@ -226,6 +392,9 @@ type Backend struct {
 
 	// MeetingsCount How many meetings it hosts.
 	MeetingsCount int `json:"meetings_count"`
+
+	// Node What its agent said of it last. Null when there was nothing.
+	Node *AgentReport `json:"node"`
 
 	// NodeState What the node was last seen to be: `init` before the first look, `error` when it does not answer.
 	NodeState NodeState `json:"node_state"`
@@ -862,6 +1031,15 @@ type MeetingsDestroyParams struct {
 	End *string `form:"end,omitempty" json:"end,omitempty"`
 }
 
+// AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
+type AgentEventsJSONRequestBody = AgentEvents
+
+// AgentHeartbeatJSONRequestBody defines body for AgentHeartbeat for application/json ContentType.
+type AgentHeartbeatJSONRequestBody = AgentReport
+
+// AgentRPCJSONRequestBody defines body for AgentRPC for application/json ContentType.
+type AgentRPCJSONRequestBody = AgentCall
+
 // BackendsCreateJSONRequestBody defines body for BackendsCreate for application/json ContentType.
 type BackendsCreateJSONRequestBody = NewBackend
 
@@ -960,6 +1138,75 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1 (the `RootRead` operationId).
 	RootRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentBackendRead Show the agent's own backend
+	//
+	// It is not found while nobody has registered it.
+	//
+	// Corresponds with GET /api/v1/agent/backend (the `AgentBackendRead` operationId).
+	AgentBackendRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentEventsWithBody Tell what happens in meetings
+	//
+	// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+	// changes nothing. When something is missing, the backend is looked at as a whole.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+	AgentEventsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentEvents Tell what happens in meetings
+	//
+	// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+	// changes nothing. When something is missing, the backend is looked at as a whole.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+	AgentEvents(ctx context.Context, body AgentEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentHeartbeatWithBody Tell that the agent lives
+	//
+	// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+	// meetings only when no other can take them. The body may be empty.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+	AgentHeartbeatWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentHeartbeat Tell that the agent lives
+	//
+	// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+	// meetings only when no other can take them. The body may be empty.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+	AgentHeartbeat(ctx context.Context, body AgentHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentRPCWithBody Tell of one change, as the agents of old do
+	//
+	// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+	// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+	// status 200, too.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+	AgentRPCWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AgentRPC Tell of one change, as the agents of old do
+	//
+	// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+	// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+	// status 200, too.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+	AgentRPC(ctx context.Context, body AgentRPCJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AuditList List changes
 	//
@@ -1221,6 +1468,145 @@ type ClientInterface interface {
 // Corresponds with GET /api/v1 (the `RootRead` operationId).
 func (c *Client) RootRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRootReadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentBackendRead Show the agent's own backend
+//
+// It is not found while nobody has registered it.
+//
+// Corresponds with GET /api/v1/agent/backend (the `AgentBackendRead` operationId).
+func (c *Client) AgentBackendRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentBackendReadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentEventsWithBody Tell what happens in meetings
+//
+// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+// changes nothing. When something is missing, the backend is looked at as a whole.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+func (c *Client) AgentEventsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentEventsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentEvents Tell what happens in meetings
+//
+// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+// changes nothing. When something is missing, the backend is looked at as a whole.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+func (c *Client) AgentEvents(ctx context.Context, body AgentEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentEventsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentHeartbeatWithBody Tell that the agent lives
+//
+// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+// meetings only when no other can take them. The body may be empty.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+func (c *Client) AgentHeartbeatWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentHeartbeatRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentHeartbeat Tell that the agent lives
+//
+// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+// meetings only when no other can take them. The body may be empty.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+func (c *Client) AgentHeartbeat(ctx context.Context, body AgentHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentHeartbeatRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentRPCWithBody Tell of one change, as the agents of old do
+//
+// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+// status 200, too.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+func (c *Client) AgentRPCWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentRPCRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AgentRPC Tell of one change, as the agents of old do
+//
+// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+// status 200, too.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+func (c *Client) AgentRPC(ctx context.Context, body AgentRPCJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgentRPCRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1786,6 +2172,153 @@ func NewRootReadRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAgentBackendReadRequest constructs an http.Request for the AgentBackendRead method
+func NewAgentBackendReadRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agent/backend")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAgentEventsRequest calls the generic AgentEvents builder with application/json body
+func NewAgentEventsRequest(server string, body AgentEventsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAgentEventsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAgentEventsRequestWithBody constructs an http.Request for the AgentEvents method, with any body, and a specified content type
+func NewAgentEventsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agent/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAgentHeartbeatRequest calls the generic AgentHeartbeat builder with application/json body
+func NewAgentHeartbeatRequest(server string, body AgentHeartbeatJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAgentHeartbeatRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAgentHeartbeatRequestWithBody constructs an http.Request for the AgentHeartbeat method, with any body, and a specified content type
+func NewAgentHeartbeatRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agent/heartbeat")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAgentRPCRequest calls the generic AgentRPC builder with application/json body
+func NewAgentRPCRequest(server string, body AgentRPCJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAgentRPCRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAgentRPCRequestWithBody constructs an http.Request for the AgentRPC method, with any body, and a specified content type
+func NewAgentRPCRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agent/rpc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3117,6 +3650,77 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1 (the `RootRead` operationId).
 	RootReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RootReadResponse, error)
 
+	// AgentBackendReadWithResponse Show the agent's own backend
+	//
+	// It is not found while nobody has registered it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/agent/backend (the `AgentBackendRead` operationId).
+	AgentBackendReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AgentBackendReadResponse, error)
+
+	// AgentEventsWithBodyWithResponse Tell what happens in meetings
+	//
+	// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+	// changes nothing. When something is missing, the backend is looked at as a whole.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+	AgentEventsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentEventsResponse, error)
+
+	// AgentEventsWithResponse Tell what happens in meetings
+	//
+	// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+	// changes nothing. When something is missing, the backend is looked at as a whole.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+	AgentEventsWithResponse(ctx context.Context, body AgentEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentEventsResponse, error)
+
+	// AgentHeartbeatWithBodyWithResponse Tell that the agent lives
+	//
+	// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+	// meetings only when no other can take them. The body may be empty.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+	AgentHeartbeatWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentHeartbeatResponse, error)
+
+	// AgentHeartbeatWithResponse Tell that the agent lives
+	//
+	// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+	// meetings only when no other can take them. The body may be empty.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+	AgentHeartbeatWithResponse(ctx context.Context, body AgentHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentHeartbeatResponse, error)
+
+	// AgentRPCWithBodyWithResponse Tell of one change, as the agents of old do
+	//
+	// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+	// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+	// status 200, too.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+	AgentRPCWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentRPCResponse, error)
+
+	// AgentRPCWithResponse Tell of one change, as the agents of old do
+	//
+	// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+	// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+	// status 200, too.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+	AgentRPCWithResponse(ctx context.Context, body AgentRPCJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentRPCResponse, error)
+
 	// AuditListWithResponse List changes
 	//
 	// The newest change comes first, unless `order` says otherwise. Secrets are masked. Without `limit` there are 1000
@@ -3419,6 +4023,98 @@ func (r RootReadResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RootReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type AgentBackendReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Backend
+}
+
+// Status returns HTTPResponse.Status
+func (r AgentBackendReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AgentBackendReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type AgentEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentReceipt
+}
+
+// Status returns HTTPResponse.Status
+func (r AgentEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AgentEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type AgentHeartbeatResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentHeartbeat
+}
+
+// Status returns HTTPResponse.Status
+func (r AgentHeartbeatResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AgentHeartbeatResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type AgentRPCResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentResult
+}
+
+// Status returns HTTPResponse.Status
+func (r AgentRPCResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AgentRPCResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3979,6 +4675,119 @@ func (c *ClientWithResponses) RootReadWithResponse(ctx context.Context, reqEdito
 	return ParseRootReadResponse(rsp)
 }
 
+// AgentBackendReadWithResponse Show the agent's own backend
+//
+// It is not found while nobody has registered it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/agent/backend (the `AgentBackendRead` operationId).
+func (c *ClientWithResponses) AgentBackendReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AgentBackendReadResponse, error) {
+	rsp, err := c.AgentBackendRead(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentBackendReadResponse(rsp)
+}
+
+// AgentEventsWithBodyWithResponse Tell what happens in meetings
+//
+// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+// changes nothing. When something is missing, the backend is looked at as a whole.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+func (c *ClientWithResponses) AgentEventsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentEventsResponse, error) {
+	rsp, err := c.AgentEventsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentEventsResponse(rsp)
+}
+
+// AgentEventsWithResponse Tell what happens in meetings
+//
+// Events of one agent in their order, numbered within a boot. What was taken need not be sent again; to do so
+// changes nothing. When something is missing, the backend is looked at as a whole.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/events (the `AgentEvents` operationId).
+func (c *ClientWithResponses) AgentEventsWithResponse(ctx context.Context, body AgentEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentEventsResponse, error) {
+	rsp, err := c.AgentEvents(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentEventsResponse(rsp)
+}
+
+// AgentHeartbeatWithBodyWithResponse Tell that the agent lives
+//
+// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+// meetings only when no other can take them. The body may be empty.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+func (c *ClientWithResponses) AgentHeartbeatWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentHeartbeatResponse, error) {
+	rsp, err := c.AgentHeartbeatWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentHeartbeatResponse(rsp)
+}
+
+// AgentHeartbeatWithResponse Tell that the agent lives
+//
+// About once a second. A backend whose agent was silent for five seconds, or hears nothing of the meetings, gets new
+// meetings only when no other can take them. The body may be empty.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/heartbeat (the `AgentHeartbeat` operationId).
+func (c *ClientWithResponses) AgentHeartbeatWithResponse(ctx context.Context, body AgentHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentHeartbeatResponse, error) {
+	rsp, err := c.AgentHeartbeat(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentHeartbeatResponse(rsp)
+}
+
+// AgentRPCWithBodyWithResponse Tell of one change, as the agents of old do
+//
+// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+// status 200, too.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+func (c *ClientWithResponses) AgentRPCWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AgentRPCResponse, error) {
+	rsp, err := c.AgentRPCWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentRPCResponse(rsp)
+}
+
+// AgentRPCWithResponse Tell of one change, as the agents of old do
+//
+// Actions are `meeting_set_running`, `meeting_state_reset`, `meeting_add_attendee` and `meeting_remove_attendee`. The
+// payload is the JSON of the parameters, as an object or as base64 in a text. An action that fails is answered with
+// status 200, too.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent/rpc (the `AgentRPC` operationId).
+func (c *ClientWithResponses) AgentRPCWithResponse(ctx context.Context, body AgentRPCJSONRequestBody, reqEditors ...RequestEditorFn) (*AgentRPCResponse, error) {
+	rsp, err := c.AgentRPC(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAgentRPCResponse(rsp)
+}
+
 // AuditListWithResponse List changes
 //
 // The newest change comes first, unless `order` says otherwise. Secrets are masked. Without `limit` there are 1000
@@ -4447,6 +5256,110 @@ func ParseRootReadResponse(rsp *http.Response) (*RootReadResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Status
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAgentBackendReadResponse parses an HTTP response from a AgentBackendReadWithResponse call
+func ParseAgentBackendReadResponse(rsp *http.Response) (*AgentBackendReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AgentBackendReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Backend
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAgentEventsResponse parses an HTTP response from a AgentEventsWithResponse call
+func ParseAgentEventsResponse(rsp *http.Response) (*AgentEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AgentEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentReceipt
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAgentHeartbeatResponse parses an HTTP response from a AgentHeartbeatWithResponse call
+func ParseAgentHeartbeatResponse(rsp *http.Response) (*AgentHeartbeatResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AgentHeartbeatResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentHeartbeat
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAgentRPCResponse parses an HTTP response from a AgentRPCWithResponse call
+func ParseAgentRPCResponse(rsp *http.Response) (*AgentRPCResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AgentRPCResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentResult
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -16,3 +16,7 @@ func TestSoakDatabaseGoesAway(t *testing.T) { databaseGoesAway(t, 20*time.Second
 func TestSoakNodeRestarts(t *testing.T) { nodeRestarts(t, 40*time.Second) }
 
 func TestSoakRollingRestart(t *testing.T) { rollingRestart(t, 9) }
+
+func TestSoakAgentsCountPeople(t *testing.T) {
+	agentsCountPeople(t, 30*time.Second, 2*time.Second, 0.01)
+}

@@ -77,17 +77,33 @@ func (c *Cluster) breakoutRooms(b *routing.Backend, breakouts []*sight, frontend
 			nodeID = x.NodeID
 			key = b3scale.MeetingKey{FrontendID: frontendOf[x.Parent], MeetingID: nodeID}
 		}
-		if key.FrontendID == "" {
+		if key.FrontendID == "" || x.InternalID == "" { // without an id of its own nobody can be told of
 			foreign += x.People
 			continue
 		}
 		rooms = append(rooms, &routing.Room{
 			Meeting: b3scale.Meeting{Key: key, BackendID: b.ID, Incarnation: x.Incarnation},
-			Facts:   x.Facts,
-			NodeID:  nodeID,
+			Facts:   x.Facts, ListedAt: x.begun,
+			NodeID: nodeID,
 		})
 	}
 	return rooms, foreign
+}
+
+// settleBreakouts brings the people of a list into rooms that were just put into
+// memory.
+func (c *Cluster) settleBreakouts(rooms []*routing.Room) {
+	now := time.Now()
+	for _, r := range rooms {
+		known := c.table.Meeting(r.Key)
+		if known == nil || !known.Breakout || known.Crowd() == nil || known.InternalID != r.InternalID {
+			continue
+		}
+		x := &sight{Facts: r.Facts, begun: r.ListedAt}
+		facts, crowd := known.Facts, known.Crowd()
+		facts.Attendees, facts.Count = c.shown(crowd, x, now)
+		c.observed(known.Key, known.InternalID, crowd, facts, nil, known.AsOf(), now)
+	}
 }
 
 // keyOf decodes a node's id to the meeting of a frontend that we know.

@@ -17,11 +17,11 @@ import (
 // instances on one PostgreSQL, in real time and over real connections: every
 // meeting has one room, everybody is told of it, and a join right after the
 // create is right wherever it arrives, with hints and without.
-func TestBurst(t *testing.T) {
-	t.Parallel()
+//
+// Not beside other tests: nodes that get no processor for five seconds are silent.
+func TestBurst(t *testing.T) { //nolint:paralleltest // see above
 	for name, deafness := range map[string]bool{"with hints": false, "without hints": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // see above
 			burst(t, deafness)
 		})
 	}
@@ -42,7 +42,7 @@ func burst(t *testing.T, deafness bool) {
 		told  [meetings]map[string]int // internal id → callers who were told of it
 		homes [meetings]map[int]int    // node → joins that it got
 	)
-	places := make(chan struct{}, 50) // meetings at a time: the machine may be a small one
+	places := make(chan struct{}, 20) // meetings at a time: the machine may be a small one
 	for i := range meetings {
 		told[i], homes[i] = map[string]int{}, map[int]int{}
 		id := fmt.Sprint("class-", i)

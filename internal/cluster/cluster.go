@@ -104,6 +104,8 @@ type Cluster struct {
 	following following
 	leases    leases
 	looks     looks
+	agents    agents
+	events    events
 	mu        sync.Mutex
 	watchers  map[string]*watcher // by backend id
 }
@@ -115,6 +117,7 @@ func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logge
 		halted: halted, halt: halt, born: time.Now(),
 		store: store, table: table, nodes: nodes, log: log, opts: opts.withDefaults(),
 		reload: make(chan struct{}, 1), commanded: make(chan struct{}, 1), watchers: map[string]*watcher{},
+		events: events{wake: make(chan struct{}, 1)},
 	}
 }
 
@@ -149,15 +152,20 @@ func (c *Cluster) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load probes: %w", err)
 	}
+	begin := time.Now()
 	stored, err := c.store.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("load probes: %w", err)
 	}
+	c.setClock(stored, begin)
 	ahead := time.Until(stored.Time()) // the store's clock, of ours
 	for id, at := range probes {
 		if b := c.table.Backend(id); b != nil {
 			b.Restore(at.Add(-ahead))
 		}
+	}
+	if err := c.pollAgents(ctx); err != nil {
+		return fmt.Errorf("load heartbeats: %w", err)
 	}
 	if err := c.loadMeetings(ctx); err != nil {
 		return fmt.Errorf("load meetings: %w", err)
@@ -237,10 +245,9 @@ func (c *Cluster) loadAttendees(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load attendees: %w", err)
 	}
-	now := time.Now()
 	for r, attendees := range people {
-		if known := c.table.Meeting(r.key); known != nil {
-			c.table.Observe(r.key, r.internal, storedFacts(attendees), nil, known.AsOf(), now)
+		if known := c.table.Meeting(r.key); known != nil && known.InternalID == r.internal {
+			c.takePeople(known, attendees, known.AsOf())
 		}
 	}
 	return nil
@@ -252,6 +259,9 @@ func (c *Cluster) Run(ctx context.Context) error {
 	g.Go(func() error { return c.watchAll(ctx) })
 	g.Go(func() error { return c.runLooks(ctx) })
 	g.Go(func() error { return c.saveProbes(ctx) })
+	g.Go(func() error { return c.runEvents(ctx) })
+	g.Go(func() error { return c.runHeartbeats(ctx) })
+	g.Go(func() error { return c.runEnds(ctx) })
 	g.Go(func() error { return c.tidy(ctx) })
 	g.Go(func() error { return c.saveSecretUses(ctx) })
 	g.Go(func() error { return c.runCommands(ctx) })

@@ -139,6 +139,9 @@ func (c *Cluster) poll(ctx context.Context) error {
 	if err := c.pollConfig(ctx); err != nil {
 		return err
 	}
+	if err := c.pollAgents(ctx); err != nil {
+		return err
+	}
 	return c.pollReports(ctx)
 }
 
@@ -162,10 +165,12 @@ func (c *Cluster) resync(ctx context.Context) error {
 	if err := c.LoadConfig(ctx); err != nil {
 		return err
 	}
+	begin := time.Now()
 	now, err := c.store.Now(ctx)
 	if err != nil {
 		return err
 	}
+	c.setClock(now, begin)
 	live := map[b3scale.MeetingKey]bool{}
 	var stale, newer []b3scale.MeetingKey
 	err = c.store.LiveVersions(ctx, func(key b3scale.MeetingKey, version int64) {
@@ -232,24 +237,58 @@ func (c *Cluster) takeRow(m b3scale.Meeting, people []b3scale.Attendee) {
 	if m.State != b3scale.MeetingActive || r == nil || r.InternalID != m.InternalID {
 		return
 	}
-	facts := storedFacts(people)
-	if sameAttendees(facts.Attendees, r.Attendees) {
-		facts = r.Facts // the node itself may have said more
-	} else {
-		facts.InBreakouts = r.InBreakouts
-	}
-	c.table.Observe(m.Key, m.InternalID, facts, nil, m.Version, now)
+	c.takePeople(r, people, m.Version)
 }
 
-// storedFacts is what stored attendees tell of a room, in the order in which a
-// list showed them.
-func storedFacts(people []b3scale.Attendee) routing.Facts {
+// takePeople brings stored people into memory. What events have told here and
+// the store does not know yet stays.
+func (c *Cluster) takePeople(r *routing.Room, people []b3scale.Attendee, asOf int64) {
+	now := time.Now()
+	if asOf < r.AsOf() {
+		return
+	}
+	inOrder(people)
+	for i := range people {
+		people[i].SeenAt = c.ourTime(people[i].SeenAt)
+	}
+	crowd := r.Crowd()
+	same := sameAttendees(present(people), r.Present())
+	xml, count := crowd.Replace(func(before []b3scale.Attendee, unsaved func(string) bool) ([]b3scale.Attendee, []string) {
+		return mergeRows(before, people, unsaved)
+	}, traitsOf, b3scale.MicrosOf(now), true)
+	facts := r.Facts // the node itself may have said more
+	if !same || crowd.Told() {
+		facts = routing.Facts{Running: count.People > 0, People: count.People, InBreakouts: r.InBreakouts}
+	}
+	facts.Attendees, facts.Count = xml, count
+	c.observed(r.Key, r.InternalID, crowd, facts, nil, asOf, now)
+}
+
+// observed takes facts into the table. Events that came meanwhile stay.
+func (c *Cluster) observed(key b3scale.MeetingKey, internalID string, crowd *routing.Crowd, facts routing.Facts, info []byte, asOf int64, now time.Time) {
+	c.table.Observe(key, internalID, facts, info, asOf, now)
+	if !crowd.Told() {
+		return
+	}
+	if r := c.table.Recount(key, crowd, nil, now); r != nil && !r.Breakout && crowd.HasNews() {
+		c.soil(crowd, key)
+	}
+}
+
+// inOrder brings people into the order in which a list showed them.
+func inOrder(people []b3scale.Attendee) {
 	slices.SortFunc(people, func(a, b b3scale.Attendee) int {
 		return cmp.Or(cmp.Compare(len(a.InternalUserID), len(b.InternalUserID)), cmp.Compare(a.InternalUserID, b.InternalUserID))
 	})
-	facts := routing.Facts{Running: len(people) > 0, People: len(people)}
-	for _, a := range people {
-		facts.Attendees = append(facts.Attendees, a.XML)
+}
+
+// present are the XML of those who have not left.
+func present(people []b3scale.Attendee) [][]byte {
+	var all [][]byte
+	for i := range people {
+		if !people[i].Gone() {
+			all = append(all, people[i].XML)
+		}
 	}
-	return facts
+	return all
 }

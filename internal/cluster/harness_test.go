@@ -31,6 +31,7 @@ type plan struct {
 	backend  func(i int, b *b3scale.Backend)
 	sockets  bool
 	dsn      string // of a PostgreSQL database; SQLite in a file otherwise
+	ownClock bool   // PostgreSQL's clock counts, which no bubble moves
 	unlisted bool   // nobody has ever listed the backends
 	opts     Options
 	load     routing.LoadOptions
@@ -74,7 +75,7 @@ func newSite(t testing.TB, p plan) *site {
 	if p.load == (routing.LoadOptions{}) {
 		p.load = routing.LoadOptions{DefaultSize: 15, Hold: 10 * time.Minute, Fade: 20 * time.Minute}
 	}
-	s := &site{t: t, ctx: context.WithoutCancel(t.Context()), plan: p, database: database{dsn: p.dsn}}
+	s := &site{t: t, ctx: context.WithoutCancel(t.Context()), plan: p, database: database{dsn: p.dsn, ownClock: p.ownClock}}
 	s.startNodes()
 	s.open()
 	t.Cleanup(func() {
@@ -144,7 +145,7 @@ var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
 // open opens the store, in a fresh file at first.
 func (s *site) open() {
 	s.t.Helper()
-	if s.database == (database{}) {
+	if s.database.path == "" && s.database.dsn == "" {
 		s.database.path = filepath.Join(s.t.TempDir(), "b3scale.db")
 		empty, err := emptyDatabase()
 		if err == nil {

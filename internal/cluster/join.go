@@ -30,7 +30,7 @@ func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.P
 	if r.NodeID != "" {
 		params.Set("meetingID", r.NodeID)
 	}
-	if !r.Running {
+	if !r.Running && !b.AgentLive(time.Now()) {
 		c.lookSoon(key, joinLooks)
 	}
 	return nodeOf(b).URL("join", params.Encode()), nil

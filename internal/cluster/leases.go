@@ -13,7 +13,20 @@ import (
 type leases struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by name; how long we trust ourselves
-	extra map[string]time.Time // beyond our share, because nobody took it then
+	extra map[string]extra     // beyond our share, because nobody took them then
+	alive int                  // instances, in the round before
+}
+
+// extra is a lease that is kept the longer the more often nobody else took it:
+// perhaps nobody else reaches the backend, and giving it up each time would have
+// it listed anew each time.
+type extra struct {
+	since time.Time
+	times int
+}
+
+func (e extra) keep(lease time.Duration) bool {
+	return e.times > 1 && time.Since(e.since) <= lease<<min(e.times-2, 4)
 }
 
 const (
@@ -69,10 +82,13 @@ func (c *Cluster) leaseRound(ctx context.Context, freeBefore map[string]bool) (f
 	free = map[string]bool{}
 	backends := c.table.Backends()
 	share := (len(backends) + len(alive) - 1) / len(alive)
+	if c.leases.alive != len(alive) || c.leases.extra == nil {
+		c.leases.alive, c.leases.extra = len(alive), map[string]extra{}
+	}
 	for _, b := range backends {
 		name := listLease + b.ID
 		switch holder := held[name]; {
-		case holder == c.opts.Instance && (!b.Reachable() || len(mine) >= share && time.Since(c.leases.extra[name]) > 10*c.opts.Lease):
+		case holder == c.opts.Instance && (!b.Reachable() || len(mine) >= share && !c.leases.extra[name].keep(c.opts.Lease)):
 			surplus = append(surplus, name) // others may reach it
 		case holder == c.opts.Instance:
 			mine = append(mine, name)
@@ -83,10 +99,7 @@ func (c *Cluster) leaseRound(ctx context.Context, freeBefore map[string]bool) (f
 	}
 	for _, name := range untaken {
 		if len(mine) >= share && freeBefore[name] {
-			if c.leases.extra == nil {
-				c.leases.extra = map[string]time.Time{}
-			}
-			c.leases.extra[name] = time.Now()
+			c.leases.extra[name] = extra{time.Now(), c.leases.extra[name].times + 1}
 		}
 		if len(mine) < share || freeBefore[name] {
 			mine = append(mine, name)

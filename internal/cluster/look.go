@@ -94,6 +94,7 @@ func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
 	if b == nil {
 		return
 	}
+	begun := time.Now()
 	x, err := c.info(ctx, b, c.nodeID(key), c.opts.CallTimeout)
 	switch {
 	case err != nil:
@@ -104,6 +105,7 @@ func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
 	case x == nil:
 		err = c.end(ctx, r.Meeting)
 	case x.InternalID == r.InternalID:
+		x.begun = begun
 		x.InBreakouts = r.InBreakouts // a list counts them
 		c.observeOne(ctx, key, x)
 	default:

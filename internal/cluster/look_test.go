@@ -47,8 +47,8 @@ func TestArrivalsShowWithinSeconds(t *testing.T) {
 				if took := time.Since(begin); took > 5*time.Second {
 					t.Errorf("memory heard of it after %v, want within 5 s", took)
 				}
-				if r := s.c.Room(s.key("class")); r.People != 1 || len(r.Attendees) != 1 {
-					t.Errorf("memory has %d people, %d attendees, want 1 of each", r.People, len(r.Attendees))
+				if r := s.c.Room(s.key("class")); r.People != 1 || len(r.Present()) != 1 {
+					t.Errorf("memory has %d people, %d attendees, want 1 of each", r.People, len(r.Present()))
 				}
 			})
 		})

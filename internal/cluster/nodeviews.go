@@ -29,6 +29,7 @@ type NodeView struct {
 	Attendees   int            // in them
 	Eligible    bool           // it may get new meetings
 	Reasons     []string       // why not
+	Node        *AgentReport   // what its agent said of it last; nil: nothing
 }
 
 // NodeViews are the views of all backends by id.
@@ -37,7 +38,7 @@ func (c *Cluster) NodeViews(ctx context.Context) (map[string]NodeView, error) {
 	if err != nil {
 		return nil, err
 	}
-	heartbeats, err := c.store.Heartbeats(ctx)
+	agents, err := c.store.Agents(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,16 +49,32 @@ func (c *Cluster) NodeViews(ctx context.Context) (map[string]NodeView, error) {
 		views[b.ID] = NodeView{
 			State:       nodeState(b, probes[b.ID], now),
 			LastContact: max(probes[b.ID], b.LastReached()),
-			Heartbeat:   heartbeats[b.ID],
+			Heartbeat:   heardAt(c, b, agents[b.ID]),
 			Latency:     b.Latency(),
 			LastError:   b.LastError(),
 			Meetings:    b.Meetings(),
 			Attendees:   b.People(),
 			Eligible:    len(reasons) == 0,
 			Reasons:     reasons,
+			Node:        nodeReportOf(b, agents[b.ID]),
 		}
 	}
 	return views, nil
+}
+
+// heardAt is when an agent was last heard: by us a moment ago, or as others say.
+func heardAt(c *Cluster, b *routing.Backend, stored b3scale.AgentSign) b3scale.Micros {
+	if at := b.AgentHeard(); at != 0 && stored.HeardAt == 0 {
+		return c.storeTime(at.Time())
+	}
+	return stored.HeardAt
+}
+
+func nodeReportOf(b *routing.Backend, stored b3scale.AgentSign) *AgentReport {
+	if r, ok := b.AgentReport().(*AgentReport); ok {
+		return r
+	}
+	return reportOf(stored.Report)
 }
 
 // nodeState trusts our own probes. Before the first of them it takes what

@@ -15,15 +15,50 @@ type observation struct {
 }
 
 // sighting is what the store does not know of it yet; false when nothing.
-func (o observation) sighting(backendID string) (b3scale.Sighting, bool) {
+func (c *Cluster) sighting(o *observation) (b3scale.Sighting, bool) {
 	s := b3scale.Sighting{Key: o.known.Key, Generation: o.known.Generation, InternalID: o.known.InternalID}
 	if o.known.Unsaved || string(o.known.Info) != string(o.seen.Info) {
 		s.Info = o.seen.Info
 	}
-	if o.known.Unsaved || !sameAttendees(o.known.Attendees, o.seen.Attendees) {
-		s.Attendees, s.AttendeesReplaced = o.seen.attendees(backendID), true
+	if o.known.Unsaved || c.othersThere(o) {
+		begun := c.storeTime(o.seen.begun)
+		s.AttendeesReplaced = true
+		s.Merge = func(stored []b3scale.Attendee) ([]b3scale.Attendee, b3scale.Headcount) {
+			inOrder(stored)
+			o.seen.merged = mergeList(stored, o.seen.Attendees, begun)
+			return o.seen.merged, headcountOf(o.seen.merged)
+		}
 	}
 	return s, s.Info != nil || s.AttendeesReplaced
+}
+
+// othersThere reports whether somebody is there whom memory does not know, or
+// the other way round, or not so.
+func (c *Cluster) othersThere(o *observation) bool {
+	crowd := o.known.Crowd()
+	if !crowd.Told() {
+		return !sameAttendees(o.known.Present(), o.seen.Attendees)
+	}
+	before := crowd.All()
+	after := mergeList(before, o.seen.Attendees, b3scale.MicrosOf(o.seen.begun))
+	here := make(map[string]*b3scale.Attendee, len(before))
+	people := 0
+	for i := range before {
+		if !before[i].Gone() {
+			here[before[i].InternalUserID] = &before[i]
+			people++
+		}
+	}
+	for i := range after {
+		if after[i].Gone() {
+			continue
+		}
+		people--
+		if b := here[after[i].InternalUserID]; b == nil || string(b.XML) != string(after[i].XML) {
+			return true
+		}
+	}
+	return people != 0
 }
 
 func sameAttendees(a, b [][]byte) bool {
@@ -41,10 +76,11 @@ func sameAttendees(a, b [][]byte) bool {
 // observe stores what a backend showed of its rooms, and only then takes it
 // into memory: the difference between the two is what is stored next time.
 func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observation) error {
+	c.flushFirst(ctx, backendID, rooms)
 	var changed []b3scale.Sighting
 	position := make([]int, len(rooms)) // in changed, from 1 on; 0: unchanged
-	for i, o := range rooms {
-		if s, news := o.sighting(backendID); news {
+	for i := range rooms {
+		if s, news := c.sighting(&rooms[i]); news {
 			changed = append(changed, s)
 			position[i] = len(changed)
 		}
@@ -58,7 +94,8 @@ func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observa
 		}
 	}
 	now := time.Now()
-	for i, o := range rooms {
+	for i := range rooms {
+		o := &rooms[i]
 		var info []byte
 		asOf := o.known.AsOf() // newer facts may have come meanwhile
 		if n := position[i]; n > 0 {
@@ -66,9 +103,34 @@ func (c *Cluster) observe(ctx context.Context, backendID string, rooms []observa
 				continue // another room is there by now, or the meeting has moved
 			}
 		}
-		c.table.Observe(o.known.Key, o.seen.InternalID, o.seen.Facts, info, asOf, now)
+		facts := o.seen.Facts
+		crowd := o.known.Crowd()
+		facts.Attendees, facts.Count = o.known.Present(), crowd.Headcount()
+		if o.seen.merged != nil || position[i] > 0 && changed[position[i]-1].AttendeesReplaced {
+			for k := range o.seen.merged {
+				o.seen.merged[k].SeenAt = c.ourTime(o.seen.merged[k].SeenAt)
+			}
+			facts.Attendees, facts.Count = crowd.Replace(func(before []b3scale.Attendee, unsaved func(string) bool) ([]b3scale.Attendee, []string) {
+				return mergeRows(before, o.seen.merged, unsaved)
+			}, traitsOf, b3scale.MicrosOf(now), true)
+		}
+		c.observed(o.known.Key, o.seen.InternalID, crowd, facts, info, asOf, now)
 	}
 	return nil
+}
+
+// flushFirst stores what events have told of the rooms, or their times would
+// count twice.
+func (c *Cluster) flushFirst(ctx context.Context, backendID string, rooms []observation) {
+	var dirty []dirtyRoom
+	for i := range rooms {
+		if crowd := rooms[i].known.Crowd(); crowd.HasNews() {
+			dirty = append(dirty, dirtyRoom{key: rooms[i].known.Key, crowd: crowd})
+		}
+	}
+	if len(dirty) > 0 {
+		c.flushRooms(ctx, backendID, dirty)
+	}
 }
 
 // observeOne takes in one room; what is not stored now the next list brings.
@@ -85,9 +147,18 @@ func (c *Cluster) observeOne(ctx context.Context, key b3scale.MeetingKey, x *sig
 // remember takes in what could not be stored: people ask whether a meeting runs
 // while the store is away, too. It is stored with the next look or list.
 func (c *Cluster) remember(rooms []observation) {
-	for _, o := range rooms {
-		facts := o.seen.Facts
+	for i := range rooms {
+		o := &rooms[i]
+		facts, now := o.seen.Facts, time.Now()
 		facts.Unsaved = true
-		c.table.Observe(o.known.Key, o.seen.InternalID, facts, o.seen.Info, o.known.AsOf(), time.Now())
+		facts.Attendees, facts.Count = c.shown(o.known.Crowd(), o.seen, now)
+		c.observed(o.known.Key, o.seen.InternalID, o.known.Crowd(), facts, o.seen.Info, o.known.AsOf(), now)
 	}
+}
+
+// shown brings what a node showed into memory alone.
+func (c *Cluster) shown(crowd *routing.Crowd, x *sight, now time.Time) ([][]byte, b3scale.Headcount) {
+	return crowd.Replace(func(before []b3scale.Attendee, _ func(string) bool) ([]b3scale.Attendee, []string) {
+		return mergeList(before, x.Attendees, b3scale.MicrosOf(x.begun)), nil
+	}, traitsOf, b3scale.MicrosOf(now), false)
 }

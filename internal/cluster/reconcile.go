@@ -34,6 +34,9 @@ func (c *Cluster) listLoop(ctx context.Context, id string, w *watcher) {
 	seen := &sightings{}
 	for ctx.Err() == nil {
 		next := jitter(c.opts.ListInterval)
+		if b := c.table.Backend(id); b != nil && b.AgentLive(time.Now()) {
+			next *= 3 // events are faster
+		}
 		if !c.lists(id) {
 			seen = &sightings{} // another instance lists meanwhile: the next two are ours again
 		} else if b := c.table.Backend(id); b != nil && (b.Reachable() || !b.WasProbed()) {
@@ -52,10 +55,12 @@ func (c *Cluster) listLoop(ctx context.Context, id string, w *watcher) {
 // reconcile lists a backend and brings rows and rooms together. Rooms that are
 // not ours, or of a frontend that is not known, are never touched.
 func (c *Cluster) reconcile(ctx context.Context, b *routing.Backend, seen *sightings) error {
+	begin := time.Now()
 	t0, err := c.store.Now(ctx)
 	if err != nil {
 		return err
 	}
+	c.setClock(t0, begin)
 	asked := time.Now()
 	answer, err := c.call(ctx, b, c.opts.ListTimeout, bbb.Call{Name: "getMeetings"})
 	if err != nil {
@@ -100,6 +105,7 @@ func (l *listing) read(answer *bbb.Answer) {
 	l.rooms = map[b3scale.MeetingKey]*sight{}
 	for e := range answer.Root().Child("meetings").Children() {
 		x := readRoom(answer.Doc, e)
+		x.begun = l.asked
 		if x.IsBreakout {
 			l.breakouts = append(l.breakouts, x)
 			continue
@@ -159,6 +165,7 @@ func (l *listing) takeBreakouts() {
 	}
 	rooms, foreign := l.breakoutRooms(l.backend, l.breakouts, frontendOf)
 	l.table.SetBreakouts(l.backend.ID, rooms, l.asked, time.Now())
+	l.settleBreakouts(rooms)
 	l.backend.SetForeign(l.foreign + foreign)
 	l.report = nodeReport{Foreign: l.foreign + foreign, InBreakouts: map[string]int{}}
 	for internalID, p := range parents {
@@ -220,7 +227,7 @@ func (l *listing) room(ctx context.Context, key b3scale.MeetingKey, x *sight) er
 func (l *listing) stays(r *routing.Room, x *sight) {
 	m := mark{x.mark ^ uint64(x.InBreakouts), r.Version, r.AsOf()}
 	l.now.marks[r.Key] = m
-	if l.before.marks[r.Key] != m || r.Unsaved || r.Running != x.Running || r.People != x.People {
+	if l.before.marks[r.Key] != m || r.Unsaved || r.Running != x.Running || r.People != x.People && !r.Crowd().Told() {
 		l.inPlace = append(l.inPlace, observation{r, x})
 	}
 }

@@ -167,7 +167,7 @@ func TestOldListsDoNotMakeABackendEmpty(t *testing.T) {
 func TestBackendsComeAndGo(t *testing.T) {
 	t.Parallel()
 	inFleet(t, plan{nodes: 3, opts: Options{ListInterval: 5 * time.Second}}, func(t *testing.T, s *site, all []*member) {
-		until := time.Now().Add(8 * time.Minute)
+		until := time.Now().Add(4 * time.Minute)
 		var clients sync.WaitGroup
 		for n := range 4 {
 			clients.Go(func() { s.meetAgainAndAgain(all, fmt.Sprint("room-", n), until, time.Duration(n+2)*5*time.Second) })

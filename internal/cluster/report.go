@@ -59,7 +59,7 @@ func reportBreakout(r *routing.Room) breakoutReport {
 	return breakoutReport{
 		FrontendID: r.Key.FrontendID, MeetingID: r.Key.MeetingID, NodeID: r.NodeID,
 		InternalID: r.InternalID, CreateTime: r.CreateTime, AttendeePW: r.AttendeePW, ModeratorPW: r.ModeratorPW, Info: r.Info,
-		Running: r.Running, People: r.People, Attendees: r.Attendees,
+		Running: r.Running, People: r.People, Attendees: r.Present(),
 	}
 }
 
@@ -71,8 +71,9 @@ func (b *breakoutReport) room(backendID string) *routing.Room {
 				InternalID: b.InternalID, CreateTime: b.CreateTime, AttendeePW: b.AttendeePW, ModeratorPW: b.ModeratorPW, Info: b.Info,
 			},
 		},
-		Facts:  routing.Facts{Running: b.Running, People: b.People, Attendees: b.Attendees},
-		NodeID: b.NodeID,
+		ListedAt: time.Now().Add(-2 * slack), // a little older than what events tell
+		Facts:    routing.Facts{Running: b.Running, People: b.People, Attendees: b.Attendees},
+		NodeID:   b.NodeID,
 	}
 }
 
@@ -114,6 +115,7 @@ func (c *Cluster) takeReport(backendID string, report nodeReport) {
 	}
 	// One that was created here a moment ago may be missing in it.
 	c.table.SetBreakouts(backendID, rooms, now.Add(-c.opts.ListInterval), now)
+	c.settleBreakouts(rooms)
 	for _, r := range c.table.MeetingsOn(backendID) {
 		if in := report.InBreakouts[r.InternalID]; !r.Breakout && in != r.InBreakouts {
 			facts := r.Facts

@@ -83,8 +83,8 @@ func (c *Cluster) EditRoom(ctx context.Context, key b3scale.MeetingKey, generati
 	facts := r.Facts
 	if attendees != nil {
 		seen.Attendees = belonging(attendees, r)
-		facts = storedFacts(slices.Clone(seen.Attendees))
-		facts.InBreakouts = r.InBreakouts
+		seen.Headcount = headcountOf(attendees)
+		facts = routing.Facts{Running: len(attendees) > 0, People: len(attendees), InBreakouts: r.InBreakouts}
 	}
 	if info != nil {
 		doc, err := bbb.ParseXML(slices.Concat([]byte("<meeting>"), info, []byte("</meeting>")))
@@ -101,7 +101,14 @@ func (c *Cluster) EditRoom(ctx context.Context, key b3scale.MeetingKey, generati
 	if versions[0] == 0 { // nothing to store, or another room is there by now
 		return info == nil && attendees == nil, c.reread(ctx, key)
 	}
-	c.table.Observe(key, internalID, facts, seen.Info, versions[0], time.Now())
+	now := time.Now()
+	crowd := r.Crowd()
+	if attendees != nil {
+		people := slices.Clone(seen.Attendees)
+		inOrder(people)
+		facts.Attendees, facts.Count = crowd.Replace(func([]b3scale.Attendee, func(string) bool) ([]b3scale.Attendee, []string) { return people, nil }, traitsOf, b3scale.MicrosOf(now), true)
+	}
+	c.observed(key, internalID, crowd, facts, seen.Info, versions[0], now)
 	return true, nil
 }
 

@@ -183,7 +183,7 @@ func TestEditRoom(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		for i, m := range all {
 			now := m.Room(s.key("class"))
-			if !strings.Contains(string(now.Info), ">Physics<") || len(now.Attendees) != 2 || string(now.Attendees[1]) != string(people[1].XML) {
+			if !strings.Contains(string(now.Info), ">Physics<") || len(now.Present()) != 2 || string(now.Present()[1]) != string(people[1].XML) {
 				t.Errorf("instance %d has %s with %q", i, now.Info, now.Attendees)
 			}
 		}

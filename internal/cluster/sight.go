@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
+	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -20,6 +21,9 @@ type sight struct {
 	Parent     string // internal id of the parent, for breakout rooms
 	size       int    // expected people, as far as the node tells
 	mark       uint64 // equal marks mean equal bytes
+
+	begun  time.Time          // when the node was asked
+	merged []b3scale.Attendee // what the store has then, once it is told
 }
 
 var markSeed = maphash.MakeSeed()
@@ -28,7 +32,7 @@ var markSeed = maphash.MakeSeed()
 // Breakout fields are flat siblings; some documentation nests them (BBB API,
 // getMeetingInfo).
 func readRoom(doc *bbb.Document, e bbb.Element) *sight {
-	x := &sight{mark: maphash.Bytes(markSeed, e.Raw())}
+	x := &sight{mark: maphash.Bytes(markSeed, e.Raw()), begun: time.Now()}
 	edit := doc.Edit()
 	for child := range e.Children() {
 		switch child.Name() {
@@ -76,18 +80,6 @@ func readAttendees(e bbb.Element) [][]byte {
 	return all
 }
 
-// attendees makes rows of what a list shows. The list names no internal user
-// ids, so the place in the list stands for them.
-func (x *sight) attendees(backendID string) []b3scale.Attendee {
-	rows := make([]b3scale.Attendee, 0, len(x.Attendees))
-	for i, xml := range x.Attendees {
-		rows = append(rows, b3scale.Attendee{
-			BackendID: backendID, InternalMeetingID: x.InternalID, InternalUserID: "list:" + strconv.Itoa(i), XML: xml,
-		})
-	}
-	return rows
-}
-
 // view renders a room for its frontend: the node's XML with the frontend's own
 // ids. It is made once per room and kept until the room changes.
 func (c *Cluster) view(r *routing.Room) *routing.View {
@@ -114,20 +106,49 @@ func newView(r *routing.Room) *routing.View {
 	if e := doc.Root().Child("meetingID"); e.Exists() {
 		edit.SetText(e, r.Key.MeetingID)
 	}
+	people := r.Present()
+	if crowd := r.Crowd(); crowd != nil && crowd.Told() {
+		setCounts(edit, doc.Root(), crowd.Headcount())
+	}
 	attendees := doc.Root().Child("attendees")
-	if len(r.Attendees) == 0 || !attendees.Exists() {
+	if len(people) == 0 || !attendees.Exists() {
 		v.Add(edit.Bytes())
 		return v
 	}
 	before, after := edit.Split(attendees)
 	v.Add(before)
 	v.Add([]byte("\n"))
-	for _, a := range r.Attendees {
+	for _, a := range people {
 		v.Add(a)
 		v.Add([]byte("\n"))
 	}
 	v.Add(after)
 	return v
+}
+
+// setCounts shows how many events say are there, where the last list said
+// something else.
+func setCounts(edit *bbb.Edit, meeting bbb.Element, h b3scale.Headcount) {
+	numbers := map[string]int{
+		"participantCount": h.People, "listenerCount": h.Listeners, "voiceParticipantCount": h.Voices,
+		"videoCount": h.Videos, "moderatorCount": h.Moderators,
+	}
+	for child := range meeting.Children() {
+		if n, counts := numbers[child.Name()]; counts && child.Number() != int64(n) {
+			edit.SetText(child, strconv.Itoa(n))
+			continue
+		}
+		switch child.Name() {
+		case "running":
+			if running := strconv.FormatBool(h.People > 0); child.Text() != running {
+				edit.SetText(child, running)
+			}
+		case "hasUserJoined":
+			if h.People > 0 && child.Text() != "true" {
+				edit.SetText(child, "true")
+			}
+		}
+	}
 }
 
 // MapIDs gives the elements of one meeting that carry external ids the

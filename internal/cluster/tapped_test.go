@@ -236,6 +236,22 @@ func (s tapped) Heartbeats(ctx context.Context) (map[string]b3scale.Micros, erro
 	return tap1(ctx, s, "Heartbeats", func() (map[string]b3scale.Micros, error) { return s.store.Heartbeats(ctx) })
 }
 
+func (s tapped) SaveTurnouts(ctx context.Context, backendID string, told []b3scale.Turnout) ([]b3scale.Stored, error) {
+	return tap1(ctx, s, "SaveTurnouts", func() ([]b3scale.Stored, error) { return s.store.SaveTurnouts(ctx, backendID, told) })
+}
+
+func (s tapped) SaveAgentReports(ctx context.Context, reports map[string][]byte) error {
+	return tap0(ctx, s, "SaveAgentReports", func() error { return s.store.SaveAgentReports(ctx, reports) })
+}
+
+func (s tapped) Agents(ctx context.Context) (map[string]b3scale.AgentSign, error) {
+	return tap1(ctx, s, "Agents", func() (map[string]b3scale.AgentSign, error) { return s.store.Agents(ctx) })
+}
+
+func (s tapped) Sessions(ctx context.Context, since b3scale.Micros, yield func(b3scale.Session)) error {
+	return tap0(ctx, s, "Sessions", func() error { return s.store.Sessions(ctx, since, yield) })
+}
+
 func (s tapped) DeclareLost(ctx context.Context, backendID string, by b3scale.Actor) (bool, error) {
 	return tap1(ctx, s, "DeclareLost", func() (bool, error) { return s.store.DeclareLost(ctx, backendID, by) })
 }

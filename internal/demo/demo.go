@@ -66,19 +66,30 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	servers, why := startEventServers(ctx, dir)
+	for _, s := range servers {
+		defer s.stop()
+	}
+	var all []*bbbtest.Node
 	var backends []b3scale.Backend
 	for i := range nodes {
-		node := bbbtest.New(bbbtest.Options{Name: fmt.Sprintf("bbb%d", i+1), Secret: b3scale.NewID()})
+		opts := bbbtest.Options{Name: fmt.Sprintf("bbb%d", i+1), Secret: b3scale.NewID()}
+		if why == nil {
+			opts.Events = servers[i].publish
+		}
+		node := bbbtest.New(opts)
 		if err := node.Listen("127.0.0.1:0"); err != nil {
 			return err
 		}
 		defer node.Close()
+		all = append(all, node)
 		backends = append(backends, b3scale.Backend{
 			Host: node.BaseURL(), Secret: b3scale.Secret(node.API().Secret), AdminState: b3scale.AdminReady, LoadFactor: 1,
 		})
 	}
 	secret := b3scale.Secret(b3scale.NewID())
-	token, err := auth.NewKeys(secret, "").Mint(auth.Claims{Subject: "demo", Scopes: auth.Scopes{auth.Admin}})
+	keys := auth.NewKeys(secret, "")
+	token, err := keys.Mint(auth.Claims{Subject: "demo", Scopes: auth.Scopes{auth.Admin}})
 	if err != nil {
 		return err
 	}
@@ -91,11 +102,19 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 			err = stopErr
 		}
 	}()
+	if why == nil {
+		var stop func()
+		stop, why = startAgents(ctx, a, keys, dir, all, servers, log)
+		if why != nil {
+			stop()
+		}
+		defer stop()
+	}
 	frontend := bbb.Node{BaseURL: a.URL() + "/bbb/" + frontendKey + "/bigbluebutton/api/", Secret: frontendSecret}
 	if once {
-		return drive(ctx, frontend, a.URL(), token, backends, stdout)
+		return drive(ctx, frontend, a.URL(), token, counting(why), backends, stdout)
 	}
-	invite(stdout, frontend, a.URL(), token, backends)
+	invite(stdout, frontend, a.URL(), token, counting(why), backends)
 	<-ctx.Done()
 	_, _ = fmt.Fprintln(stdout, "\nStopping.")
 	return nil
@@ -131,9 +150,10 @@ func start(ctx context.Context, database, listen string, secret b3scale.Secret, 
 }
 
 // invite prints what a newcomer needs to look around.
-func invite(out io.Writer, frontend bbb.Node, url, token string, backends []b3scale.Backend) {
+func invite(out io.Writer, frontend bbb.Node, url, token, counting string, backends []b3scale.Backend) {
 	const create = "name=Physics+101&meetingID=physics-101"
-	_, _ = fmt.Fprintf(out, `b3scale is running with %d simulated BigBlueButton servers.
+	_, _ = fmt.Fprintf(out, `b3scale is running with %d simulated BigBlueButton servers,
+%s.
 
   Gateway URL  %s
   Secret       %s
@@ -159,7 +179,7 @@ Operators use the REST API, described at %s/docs/api/v1:
   curl -H "Authorization: Bearer %s" '%s/api/v1/backends?pretty'
 
 The servers:
-`, len(backends), frontend.BaseURL, frontend.Secret, url,
+`, len(backends), counting, frontend.BaseURL, frontend.Secret, url,
 		frontend.URL("create", create),
 		frontend.URL("join", "fullName=Ada&meetingID=physics-101&role=MODERATOR"),
 		frontend.URL("join", "fullName=Bob&meetingID=physics-101&role=VIEWER"),

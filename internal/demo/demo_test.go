@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,15 +28,79 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// Where the demo may find redis-server.
+var paths = []struct {
+	name, counting string
+	path           func(t *testing.T) string
+}{
+	{"with agents", "with agents (redis-server found)", func(t *testing.T) string {
+		t.Helper()
+		program, err := exec.LookPath("redis-server")
+		if err != nil {
+			t.Fatal("redis-server is missing: make test installs it")
+		}
+		return filepath.Dir(program)
+	}},
+	{
+		"not installed", "without agents: redis-server is not installed; people are counted by lists, within seconds",
+		func(t *testing.T) string { t.Helper(); return t.TempDir() },
+	},
+	{"broken", "without agents: redis-server does not answer; people are counted by lists, within seconds", func(t *testing.T) string {
+		t.Helper()
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "redis-server"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}},
+}
+
+// command is the demo as a process, which leaves nothing behind.
+func command(ctx context.Context, t *testing.T, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	dir := t.TempDir()
+	cmd.Env = append(os.Environ(), asMain+"=1", "TMPDIR="+dir, "PATH="+path)
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("files stay behind: %v, %v", left, err)
+		}
+		links, err := filepath.Glob("/proc/[0-9]*/cwd") // empty without such a file system
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range links {
+			if cwd, err := os.Readlink(link); err == nil && strings.HasPrefix(cwd, dir) {
+				t.Errorf("a process stays behind: %s is %s", link, cwd)
+			}
+		}
+	})
+	return cmd
+}
+
 // Once through the real door.
 func TestOnce(t *testing.T) {
 	t.Parallel()
+	for _, p := range paths {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			once(t, p.path(t), p.counting)
+		})
+	}
+}
+
+func once(t *testing.T, path, counting string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
 	var stdout, stderr bytes.Buffer
-	code := demo.Main([]string{"-once"}, &stdout, &stderr)
-	if code != 0 || stderr.Len() > 0 {
-		t.Fatalf("exit code %d\n%s%s", code, &stdout, &stderr)
+	cmd := command(ctx, t, path, "-once")
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
 	}
 	want := []string{
+		"agents       " + counting,
 		"create       SUCCESS: meetingID physics-101, internalMeetingID ",
 		"create       SUCCESS, duplicateWarning: the same meeting",
 		"join         Ada is sent to http://",
@@ -80,11 +145,19 @@ func TestFlags(t *testing.T) {
 // What the demo prints can be opened in its order, and Ctrl-C ends it well.
 func TestInvitation(t *testing.T) {
 	t.Parallel()
+	for _, p := range paths {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			invitation(t, p.path(t), p.counting)
+		})
+	}
+}
+
+func invitation(t *testing.T, path, counting string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-listen", "127.0.0.1:0")
-	dir := t.TempDir()
-	cmd.Env = append(os.Environ(), asMain+"=1", "TMPDIR="+dir)
+	cmd := command(ctx, t, path, "-listen", "127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +169,9 @@ func TestInvitation(t *testing.T) {
 	var text strings.Builder
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Ctrl-C") {
 		text.WriteString(lines.Text() + "\n")
+	}
+	if !strings.Contains(text.String(), "\n"+counting+".\n") {
+		t.Errorf("the invitation does not say %q: %s", counting, &text)
 	}
 	var calls []string
 	for _, word := range strings.Fields(text.String()) {
@@ -136,8 +212,5 @@ func TestInvitation(t *testing.T) {
 	}
 	if !strings.Contains(text.String(), "Stopping.") {
 		t.Errorf("the demo does not say goodbye: %s", &text)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("files stay behind: %v, %v", left, err)
 	}
 }

@@ -19,7 +19,7 @@ const meetingID = "physics-101"
 
 // drive goes the way of one meeting through the real door, and is surprised
 // by anything unexpected.
-func drive(ctx context.Context, frontend bbb.Node, url, token string, backends []b3scale.Backend, out io.Writer) error {
+func drive(ctx context.Context, frontend bbb.Node, url, token, counting string, backends []b3scale.Backend, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	d := &driver{frontend: frontend, out: out, http: &http.Client{
@@ -29,6 +29,7 @@ func drive(ctx context.Context, frontend bbb.Node, url, token string, backends [
 	if err := d.waitReady(ctx, url); err != nil {
 		return err
 	}
+	d.say("agents", "%s", counting)
 	for _, step := range []func(context.Context) error{
 		d.create,
 		d.createAgain,

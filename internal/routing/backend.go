@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,10 @@ type Observed struct {
 	latency   atomic.Int64 // nanoseconds of the last list or probe that was answered
 	failure   atomic.Pointer[string]
 	emptyAt   atomic.Int64 // microseconds by the store's clock, see SetEmpty
+
+	agentAt     atomic.Int64 // microseconds by our clock; when its agent was last heard, by anybody
+	agentDeaf   atomic.Bool
+	agentReport atomic.Value // what it then said, see SetAgentReport
 
 	weight   atomic.Int64 // thousandths of a person, see load.go
 	reserved atomic.Int64 // the same, of claims on their way
@@ -79,6 +84,58 @@ func (o *Observed) Healthy(now time.Time) bool {
 		fresh = storedFresh
 	}
 	return now.Sub(time.UnixMicro(o.probeOKAt.Load())) <= fresh
+}
+
+// agentFresh is how long a heartbeat speaks for an agent.
+const agentFresh = 5 * time.Second
+
+// HeardAgent notes a heartbeat of its agent. One that is deaf lives and hears
+// nothing of the meetings.
+func (o *Observed) HeardAgent(now time.Time, deaf bool) {
+	o.agentAt.Store(now.UnixMicro())
+	o.agentDeaf.Store(deaf)
+}
+
+// HeardAgentElsewhere does so for one that another instance got, and reports
+// whether it is newer than ours.
+func (o *Observed) HeardAgentElsewhere(at b3scale.Micros, deaf bool) bool {
+	ours := o.agentAt.Load()
+	if int64(at) <= ours || !o.agentAt.CompareAndSwap(ours, int64(at)) {
+		return false
+	}
+	o.agentDeaf.Store(deaf)
+	return true
+}
+
+// AgentHeard is when its agent was last heard; 0: never.
+func (o *Observed) AgentHeard() b3scale.Micros { return b3scale.Micros(o.agentAt.Load()) }
+
+// AgentDeaf is what HeardAgent noted last.
+func (o *Observed) AgentDeaf() bool { return o.agentDeaf.Load() }
+
+// SetAgentReport keeps what an agent said of its node, always of the same type.
+func (o *Observed) SetAgentReport(report any) { o.agentReport.Store(report) }
+
+// AgentReport is what SetAgentReport kept last; nil: nothing.
+func (o *Observed) AgentReport() any { return o.agentReport.Load() }
+
+// AgentLive reports whether its agent tells what happens there.
+func (b *Backend) AgentLive(now time.Time) bool {
+	at := b.AgentHeard()
+	return at != 0 && now.Sub(at.Time()) <= agentFresh && !b.AgentDeaf()
+}
+
+// AgentTrouble is why the agent of a backend that has one cannot be relied on;
+// empty when it can, or when there never was one.
+func (b *Backend) AgentTrouble(now time.Time) string {
+	at := b.AgentHeard()
+	switch {
+	case b.AgentRef == "" || at == 0 || b.AgentLive(now):
+		return ""
+	case now.Sub(at.Time()) > agentFresh:
+		return "its agent has been silent for " + strconv.Itoa(int(now.Sub(at.Time()).Seconds())) + " s"
+	}
+	return "its agent lives, but hears nothing of the meetings"
 }
 
 // SetForeign notes how many people are in rooms on it that are not ours.

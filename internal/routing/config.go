@@ -13,6 +13,7 @@ type config struct {
 	uses         map[string]*SecretUse // by id of the frontend
 	backends     []*Backend
 	backendByID  map[string]*Backend
+	byAgent      map[string]*Backend // by the subject of the agent's tokens
 }
 
 func newConfig(frontends, backends int) *config {
@@ -21,6 +22,7 @@ func newConfig(frontends, backends int) *config {
 		frontendByID: make(map[string]*b3scale.Frontend, frontends),
 		uses:         make(map[string]*SecretUse, frontends),
 		backendByID:  make(map[string]*Backend, backends),
+		byAgent:      make(map[string]*Backend, backends),
 	}
 }
 
@@ -43,6 +45,10 @@ func (t *Table) EachFrontend(yield func(*b3scale.Frontend)) {
 
 // Backend finds a backend; nil when there is none.
 func (t *Table) Backend(id string) *Backend { return t.config.Load().backendByID[id] }
+
+// BackendOfAgent finds the backend whose agent's tokens have that subject; nil
+// when there is none.
+func (t *Table) BackendOfAgent(subject string) *Backend { return t.config.Load().byAgent[subject] }
 
 // Backends are all backends. The slice is shared: do not change it.
 func (t *Table) Backends() []*Backend { return t.config.Load().backends }
@@ -130,6 +136,9 @@ func (t *Table) addBackend(c *config, b b3scale.Backend) {
 	backend := &Backend{Backend: b, Observed: t.observedOf(b.ID)}
 	c.backends = append(c.backends, backend)
 	c.backendByID[b.ID] = backend
+	if b.AgentRef != "" {
+		c.byAgent[b.AgentRef] = backend
+	}
 }
 
 // observedOf outlives the configuration: rooms count on a backend before it is

@@ -19,6 +19,7 @@ const (
 	hasMaxMeetings
 	hasMaxAttendees
 	isSilent
+	agentSilent // alone it only puts the backend behind all others
 )
 
 // obstacles is what the selector goes by.
@@ -36,6 +37,7 @@ func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
 	add(s.MaxMeetings > 0 && b.Meetings()+int(b.claims.Load()) >= s.MaxMeetings, hasMaxMeetings)
 	add(s.MaxAttendees > 0 && b.People()+int(b.reserved.Load()/thousand) >= s.MaxAttendees, hasMaxAttendees)
 	add(!b.Healthy(now), isSilent)
+	add(b.AgentTrouble(now) != "", agentSilent)
 	return o
 }
 
@@ -69,6 +71,8 @@ func (b *Backend) reason(o obstacles, now time.Time) string {
 		return fmt.Sprintf("it has as many meetings as max_meetings allows (%d)", b.Settings.MaxMeetings)
 	case hasMaxAttendees:
 		return fmt.Sprintf("it has as many people as max_attendees allows (%d)", b.Settings.MaxAttendees)
+	case agentSilent:
+		return b.AgentTrouble(now) + ": it gets new meetings only when no other backend can take them"
 	}
 	switch at := b.LastReached(); {
 	case b.refused.Load():
@@ -84,12 +88,12 @@ func (b *Backend) reason(o obstacles, now time.Time) string {
 // It is the cause of the error when none remains, for the log.
 type ruledOut struct {
 	total int
-	by    [7]int // by obstacle
+	by    [8]int // by obstacle
 }
 
 func (r *ruledOut) passes(o obstacles) bool {
 	r.total++
-	if o == 0 {
+	if o&^agentSilent == 0 {
 		return true
 	}
 	r.by[bits.TrailingZeros(uint(o))]++

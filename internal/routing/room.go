@@ -2,6 +2,7 @@ package routing
 
 import (
 	"sync/atomic"
+	"time"
 
 	"b3scale"
 )
@@ -18,11 +19,15 @@ type Room struct {
 	// NodeID is the id to use towards the node when it is not the encoded one.
 	NodeID string
 
+	// ListedAt is when the list was begun that showed a breakout room.
+	ListedAt time.Time
+
 	// View caches how the room is shown to its frontend. It belongs to the
 	// cluster, which knows the wire format.
 	View atomic.Pointer[View]
 
 	weight int64 // what is counted on its backend now
+	crowd  *Crowd
 	asOf   int64 // Facts are those of this version of the row, or newer
 }
 
@@ -36,6 +41,7 @@ type Facts struct {
 	InBreakouts int      // of them, those counted in its breakout rooms
 	Attendees   [][]byte // <attendee> elements as the node gave them
 	Unsaved     bool     // the store could not be told of them
+	Count       b3scale.Headcount
 }
 
 // View is the inside of a <meeting> element in pieces that are written one

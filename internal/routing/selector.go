@@ -52,9 +52,14 @@ func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 		out        ruledOut
 		lowest     float64
 	)
+	second := true // there are only those whose agents are silent
 	for _, b := range t.Backends() {
-		if !out.passes(b.obstacles(want, now)) {
+		o := b.obstacles(want, now)
+		if !out.passes(o) || o != 0 && !second {
 			continue
+		}
+		if second && o == 0 {
+			second, candidates = false, candidates[:0]
 		}
 		c := candidate{b, b.Score()}
 		if len(candidates) == 0 || c.score < lowest {

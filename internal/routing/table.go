@@ -210,6 +210,45 @@ func (t *Table) Observe(key b3scale.MeetingKey, internalID string, facts Facts, 
 	t.put(s, old, r, now)
 }
 
+// Recount takes in what events have changed in the crowd of a room, and its XML
+// unless info is nil. It returns the room as it then is; nil when it is gone.
+func (t *Table) Recount(key b3scale.MeetingKey, crowd *Crowd, info []byte, now time.Time) *Room {
+	return t.revise(key, crowd, now, func(r *Room) {
+		r.Count = crowd.Headcount()
+		r.People = r.Count.People
+		r.Running = r.People > 0
+		r.Attendees = nil // the crowd has them
+		if info != nil {
+			r.Info = info
+		}
+	})
+}
+
+// SetRunning notes whether a room is said to run.
+func (t *Table) SetRunning(key b3scale.MeetingKey, crowd *Crowd, running bool, now time.Time) {
+	t.revise(key, crowd, now, func(r *Room) { r.Running = running })
+}
+
+// Saved notes that what is known of the people in a room is stored with a
+// version of its row.
+func (t *Table) Saved(key b3scale.MeetingKey, crowd *Crowd, version int64, now time.Time) {
+	t.revise(key, crowd, now, func(r *Room) { r.asOf = max(r.asOf, version) })
+}
+
+func (t *Table) revise(key b3scale.MeetingKey, crowd *Crowd, now time.Time, change func(*Room)) *Room {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.rooms[key]
+	if old == nil || !old.Live() || old.crowd != crowd {
+		return nil
+	}
+	r := &Room{Meeting: old.Meeting, Facts: old.Facts, Breakout: old.Breakout, NodeID: old.NodeID, asOf: old.asOf, crowd: crowd}
+	change(r)
+	t.put(s, old, r, now)
+	return r
+}
+
 // SetBreakouts replaces the breakout rooms that are known on a backend by those
 // of a list that was asked for at the given time. Rooms that were added since
 // stay.
@@ -285,6 +324,13 @@ func (t *Table) Age(now time.Time) {
 func (t *Table) put(s *shard, old, r *Room, now time.Time) {
 	s.rooms[r.Key] = r
 	lived := old != nil && old.Live()
+	if r.crowd == nil && r.Live() && r.InternalID != "" {
+		if lived && old.crowd != nil && old.InternalID == r.InternalID && old.BackendID == r.BackendID {
+			r.crowd = old.crowd
+		} else {
+			r.crowd = &Crowd{}
+		}
+	}
 	if r.Live() {
 		// In the place of the old one: a list that is read meanwhile must not
 		// miss the meeting.

@@ -13,8 +13,8 @@ const (
 	notOrphaned = `NOT EXISTS (SELECT 1 FROM orphans
 		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3)`
 	insertActive = `INSERT INTO meetings (frontend_id, meeting_id, generation, backend_id, state,
-			internal_id, create_time, attendee_pw, moderator_pw, info, size, claimed_at, confirmed_at, version)
-		SELECT $1, $2, {now}, $3, 'active', $4, CAST($5 AS BIGINT), $6, $7, $8, CAST($9 AS BIGINT), {now}, {now}, {now}
+			internal_id, create_time, attendee_pw, moderator_pw, info, size, claimed_at, confirmed_at, started_at, counted_at, version)
+		SELECT $1, $2, {now}, $3, 'active', $4, CAST($5 AS BIGINT), $6, $7, $8, CAST($9 AS BIGINT), {now}, {now}, {now}, {now}, {now}
 		WHERE ` + notOrphaned + `
 		ON CONFLICT (frontend_id, meeting_id) DO NOTHING
 		RETURNING ` + meetingColumns

@@ -90,7 +90,7 @@ const (
 	moveMeeting    = `UPDATE meetings SET generation = ` + nextGeneration + `, backend_id = $3, state = $4, internal_id = $5,
 			create_time = $6, blunt_end_at = CASE WHEN backend_id = $3 THEN blunt_end_at ELSE 0 END, attendee_pw = $7, moderator_pw = $8, info = $9, size = $10, claimed_at = {now},
 			confirmed_at = CASE WHEN $4 = 'active' THEN {now} ELSE confirmed_at END,
-			last_ended_internal_id = CASE WHEN last_ended_internal_id = $5 THEN '' ELSE last_ended_internal_id END,
+			last_ended_internal_id = CASE WHEN last_ended_internal_id = $5 THEN '' ELSE last_ended_internal_id END, ` + freshAccount + `,
 			version = ` + nextVersion + `
 		WHERE frontend_id = $1 AND meeting_id = $2 RETURNING ` + meetingColumns
 )
@@ -105,6 +105,11 @@ func move(ctx context.Context, tx session, old, to b3scale.Meeting) (b3scale.Mee
 			return b3scale.Meeting{}, err
 		}
 	}
+	if old.State == b3scale.MeetingActive {
+		if err := endSession(ctx, tx, old.Key, old.State); err != nil {
+			return b3scale.Meeting{}, err
+		}
+	}
 	if err := forgetAttendees(ctx, tx, old.BackendID, old.InternalID); err != nil {
 		return b3scale.Meeting{}, err
 	}
@@ -115,7 +120,7 @@ func move(ctx context.Context, tx session, old, to b3scale.Meeting) (b3scale.Mee
 // The room in the row is named ($9), so that nothing is confirmed over a room
 // that the transaction has not seen.
 const confirmMeeting = `UPDATE meetings SET state = 'active', internal_id = $4, create_time = $5,
-		attendee_pw = $6, moderator_pw = $7, info = COALESCE($8, info), confirmed_at = {now}, version = ` + nextVersion + `
+		attendee_pw = $6, moderator_pw = $7, info = COALESCE($8, info), confirmed_at = {now}, ` + sameAccount + `, version = ` + nextVersion + `
 	WHERE frontend_id = $1 AND meeting_id = $2 AND generation = $3 AND state IN ('creating', 'active')
 		AND internal_id = $9 AND create_time <= $5
 		AND last_ended_internal_id <> $4 AND end_requested_internal_id <> $4
@@ -157,6 +162,11 @@ func confirm(ctx context.Context, tx session, key b3scale.MeetingKey, generation
 	if sameRoom(m.Incarnation, room) && !m.EndRequested() {
 		return m, true, false, nil // create precedes every join: writing each time would cost the most
 	}
+	if m.InternalID != room.InternalID && confirmable(&m, &room) {
+		if err := endSession(ctx, tx, key, m.State); err != nil {
+			return m, false, false, err
+		}
+	}
 	next, err := confirmOver(ctx, tx, m.InternalID, key, generation, room)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, false, false, nil
@@ -165,6 +175,11 @@ func confirm(ctx context.Context, tx session, key b3scale.MeetingKey, generation
 		err = forgetAttendees(ctx, tx, m.BackendID, m.InternalID)
 	}
 	return next, err == nil, err == nil, err
+}
+
+// confirmable is what confirmMeeting asks of a row that is locked.
+func confirmable(m *b3scale.Meeting, room *b3scale.Incarnation) bool {
+	return m.CreateTime <= room.CreateTime && m.LastEndedInternalID != room.InternalID && m.EndRequestedInternalID != room.InternalID
 }
 
 func sameRoom(stored, told b3scale.Incarnation) bool {

@@ -26,6 +26,7 @@ func ownedByFrontend() ownedRows {
 		lockOrphans:  `SELECT COUNT(*) FROM (SELECT 1 FROM orphans WHERE frontend_id = $1 ORDER BY frontend_id, meeting_id, backend_id {lock}) AS held`,
 		count:        `SELECT (SELECT COUNT(*) FROM meetings WHERE frontend_id = $1) + (SELECT COUNT(*) FROM orphans WHERE frontend_id = $1)`,
 		deletes: []string{
+			closeSessionsFrontend,
 			`DELETE FROM attendees WHERE (backend_id, internal_meeting_id) IN (SELECT backend_id, internal_id FROM meetings WHERE frontend_id = $1)`,
 			`DELETE FROM orphans WHERE frontend_id = $1`,
 			`DELETE FROM meetings WHERE frontend_id = $1`,
@@ -40,6 +41,7 @@ func ownedByBackend() ownedRows {
 		lockOrphans:  `SELECT COUNT(*) FROM (SELECT 1 FROM orphans WHERE backend_id = $1 ORDER BY frontend_id, meeting_id, backend_id {lock}) AS held`,
 		count:        `SELECT (SELECT COUNT(*) FROM meetings WHERE backend_id = $1) + (SELECT COUNT(*) FROM orphans WHERE backend_id = $1)`,
 		deletes: []string{
+			closeSessionsOnBackend,
 			`DELETE FROM attendees WHERE backend_id = $1`,
 			`DELETE FROM orphans WHERE backend_id = $1`,
 			`DELETE FROM meetings WHERE backend_id = $1`,

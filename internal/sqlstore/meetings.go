@@ -67,6 +67,9 @@ func (s *Store) EndMeeting(ctx context.Context, seen b3scale.Meeting) (ended boo
 		if ended = n > 0; err != nil || !ended {
 			return err
 		}
+		if err := endSession(ctx, tx, seen.Key, b3scale.MeetingEnded); err != nil {
+			return err
+		}
 		return forgetAttendees(ctx, tx, seen.BackendID, seen.InternalID)
 	})
 	if err != nil {

@@ -17,15 +17,15 @@ const (
 	saveSighting = `UPDATE meetings SET info = COALESCE($6, info), version = ` + nextVersion + `
 		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND generation = $4 AND internal_id = $5 AND state = 'active'
 		RETURNING version`
-	roomAttendees = `SELECT internal_user_id, boot, sequence, xml FROM attendees
+	roomAttendees = `SELECT internal_user_id, boot, sequence, seen_at, xml FROM attendees
 		WHERE backend_id = $1 AND internal_meeting_id = $2`
 	deleteAttendee = `DELETE FROM attendees
 		WHERE backend_id = $1 AND internal_meeting_id = $2 AND internal_user_id = $3 RETURNING 1`
 	deleteAttendees = `DELETE FROM attendees WHERE backend_id = $1 AND internal_meeting_id = $2`
-	saveAttendee    = `INSERT INTO attendees (backend_id, internal_meeting_id, internal_user_id, boot, sequence, xml, version)
-		VALUES ($1, $2, $3, $4, $5, $6, {now})
+	saveAttendee    = `INSERT INTO attendees (backend_id, internal_meeting_id, internal_user_id, boot, sequence, seen_at, xml, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, {now})
 		ON CONFLICT (backend_id, internal_meeting_id, internal_user_id) DO UPDATE
-		SET boot = excluded.boot, sequence = excluded.sequence, xml = excluded.xml,
+		SET boot = excluded.boot, sequence = excluded.sequence, seen_at = excluded.seen_at, xml = excluded.xml,
 			version = (SELECT max(v) FROM (SELECT attendees.version + 1 AS v UNION ALL SELECT excluded.version) AS versions)
 		RETURNING 1`
 )
@@ -59,15 +59,20 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 		if err != nil {
 			return err
 		}
+		var counts [][]any
 		for n, i := range order {
-			v := seen[i]
+			v := &seen[i]
 			if versions[i] = current[n]; current[n] > 0 && v.AttendeesReplaced {
-				if err := s.replaceAttendees(ctx, tx, backendID, v.InternalID, mendAll(v.Attendees)); err != nil {
+				count, err := s.replaceAttendees(ctx, tx, backendID, v)
+				if err != nil {
 					return err
 				}
+				counts = append(counts, append([]any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, ""},
+					accountOf(count, 0, 0, 0, 0)...))
 			}
 		}
-		return nil
+		_, err = s.dialect.batch(ctx, tx, countRoom, counts)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("save sightings on %s: %w", backendID, err)
@@ -77,38 +82,52 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 
 // replaceAttendees writes only what is different: in a full room one person
 // comes or goes, and the rest stays.
-func (s *Store) replaceAttendees(ctx context.Context, tx session, backendID, internalMeetingID string, now []b3scale.Attendee) error {
-	rows, err := tx.rows(ctx, roomAttendees, backendID, internalMeetingID)
+func (s *Store) replaceAttendees(ctx context.Context, tx session, backendID string, v *b3scale.Sighting) (b3scale.Headcount, error) {
+	before, err := attendeesOf(ctx, tx, backendID, v.InternalID)
 	if err != nil {
-		return err
+		return b3scale.Headcount{}, err
 	}
-	stored := make(map[string]b3scale.Attendee)
-	err = eachRow(rows, func() error {
-		var a b3scale.Attendee
-		err := rows.Scan(&a.InternalUserID, &a.Boot, &a.Sequence, &a.XML)
+	now, count := v.Attendees, v.Headcount
+	if v.Merge != nil {
+		now, count = v.Merge(before)
+	}
+	stored := make(map[string]b3scale.Attendee, len(before))
+	for _, a := range before {
 		stored[a.InternalUserID] = a
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	var changed, gone [][]any
-	for _, a := range now {
+	for _, a := range mendAll(now) {
 		old, known := stored[a.InternalUserID]
 		delete(stored, a.InternalUserID)
 		if known && old.Boot == a.Boot && old.Sequence == a.Sequence && bytes.Equal(old.XML, a.XML) {
 			continue
 		}
-		changed = append(changed, []any{backendID, internalMeetingID, a.InternalUserID, a.Boot, a.Sequence, string(a.XML)})
+		changed = append(changed, []any{backendID, v.InternalID, a.InternalUserID, a.Boot, a.Sequence, int64(a.SeenAt), string(a.XML)})
 	}
 	for id := range stored {
-		gone = append(gone, []any{backendID, internalMeetingID, id})
+		gone = append(gone, []any{backendID, v.InternalID, id})
 	}
 	if _, err := s.dialect.batch(ctx, tx, deleteAttendee, gone); err != nil {
-		return err
+		return count, err
 	}
 	_, err = s.dialect.batch(ctx, tx, saveAttendee, changed)
-	return err
+	return count, err
+}
+
+// attendeesOf are those of a room that are stored, who has left included.
+func attendeesOf(ctx context.Context, tx session, backendID, internalMeetingID string) ([]b3scale.Attendee, error) {
+	rows, err := tx.rows(ctx, roomAttendees, backendID, internalMeetingID)
+	if err != nil {
+		return nil, err
+	}
+	var all []b3scale.Attendee
+	err = eachRow(rows, func() error {
+		a := b3scale.Attendee{BackendID: backendID, InternalMeetingID: internalMeetingID}
+		err := rows.Scan(&a.InternalUserID, &a.Boot, &a.Sequence, &a.SeenAt, &a.XML)
+		all = append(all, a)
+		return err
+	})
+	return all, err
 }
 
 // forgetAttendees deletes those of a room that is over or no longer ours.
@@ -140,10 +159,10 @@ func (s *Store) Attendees(ctx context.Context, yield func(b3scale.MeetingKey, b3
 	return nil
 }
 
-const attendeeColumns = `a.backend_id, a.internal_meeting_id, a.internal_user_id, a.boot, a.sequence, a.xml`
+const attendeeColumns = `a.backend_id, a.internal_meeting_id, a.internal_user_id, a.boot, a.sequence, a.seen_at, a.xml`
 
 func scanAttendee(row scanner) (key b3scale.MeetingKey, a b3scale.Attendee, err error) {
-	err = row.Scan(&key.FrontendID, &key.MeetingID, &a.BackendID, &a.InternalMeetingID, &a.InternalUserID, &a.Boot, &a.Sequence, &a.XML)
+	err = row.Scan(&key.FrontendID, &key.MeetingID, &a.BackendID, &a.InternalMeetingID, &a.InternalUserID, &a.Boot, &a.Sequence, &a.SeenAt, &a.XML)
 	return key, a, err
 }
 

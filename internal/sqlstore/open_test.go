@@ -246,7 +246,7 @@ func TestAnOldSchemaIsNotUsed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "b3scale.db")
 	s := open(t, path)
-	exec1(t, s, `DELETE FROM goose_db_version WHERE version_id = 3`)
+	exec1(t, s, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

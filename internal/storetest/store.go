@@ -25,7 +25,7 @@ func testStore(t *testing.T, open opener) {
 		if before.Database == "" || before.Version < 2 || before.AppliedAt <= 0 {
 			f.Errorf("got %+v", before)
 		}
-		f.same("description", before.Description, "operators")
+		f.same("description", before.Description, "agents")
 		f.same("pending", before.Pending, 0)
 		f.must(f.store.Migrate(f.Context())) // nothing to do
 		after, err := f.store.Schema(f.Context())
@@ -112,14 +112,21 @@ func testStore(t *testing.T, open opener) {
 			"ReadMeetings": func() error {
 				return f.store.ReadMeetings(ctx, []b3scale.MeetingKey{key}, func(b3scale.Meeting, []b3scale.Attendee) {})
 			},
-			"ConfigVersion":  func() error { _, err := f.store.ConfigVersion(ctx); return err },
-			"SaveReport":     func() error { return f.store.SaveReport(ctx, f.a, nil) },
-			"Reports":        func() error { return f.store.Reports(ctx, 0, func(string, int64, []byte) {}) },
-			"SaveHeartbeats": func() error { return f.store.SaveHeartbeats(ctx, []string{f.a}) },
-			"Leases":         func() error { _, err := f.store.Leases(ctx); return err },
-			"AcquireLeases":  func() error { _, err := f.store.AcquireLeases(ctx, []string{"job"}, "one", 1); return err },
-			"ReleaseLeases":  func() error { return f.store.ReleaseLeases(ctx, []string{"job"}, "one") },
-			"PurgeInstances": func() error { return f.store.PurgeInstances(ctx, 1) },
+			"ConfigVersion": func() error { _, err := f.store.ConfigVersion(ctx); return err },
+			"SaveReport":    func() error { return f.store.SaveReport(ctx, f.a, nil) },
+			"Reports":       func() error { return f.store.Reports(ctx, 0, func(string, int64, []byte) {}) },
+			"SaveTurnouts": func() error {
+				_, err := f.store.SaveTurnouts(ctx, f.a, []b3scale.Turnout{{Key: key, Generation: m.Generation, InternalID: m.InternalID}})
+				return err
+			},
+			"SaveAgentReports": func() error { return f.store.SaveAgentReports(ctx, map[string][]byte{f.a: nil}) },
+			"Agents":           func() error { _, err := f.store.Agents(ctx); return err },
+			"Sessions":         func() error { return f.store.Sessions(ctx, 0, func(b3scale.Session) {}) },
+			"SaveHeartbeats":   func() error { return f.store.SaveHeartbeats(ctx, []string{f.a}) },
+			"Leases":           func() error { _, err := f.store.Leases(ctx); return err },
+			"AcquireLeases":    func() error { _, err := f.store.AcquireLeases(ctx, []string{"job"}, "one", 1); return err },
+			"ReleaseLeases":    func() error { return f.store.ReleaseLeases(ctx, []string{"job"}, "one") },
+			"PurgeInstances":   func() error { return f.store.PurgeInstances(ctx, 1) },
 		}
 		for name, call := range calls {
 			f.code(name, call(), b3scale.Unavailable)

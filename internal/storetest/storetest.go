@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
 		{"nodes", testNodes},
 		{"versions", testVersions},
 		{"reports", testReports},
+		{"turnouts", testTurnouts},
+		{"ledger", testLedger},
 		{"leases", testLeases},
 		{"invariants", testInvariants},
 		{"simultaneous", testSimultaneous},
