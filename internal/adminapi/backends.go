@@ -16,8 +16,9 @@ import (
 
 // facts are what is known of backends besides their rows.
 type facts struct {
-	views map[string]cluster.NodeView
-	uses  secretUses
+	views  map[string]cluster.NodeView
+	counts map[string]cluster.Count
+	uses   secretUses
 }
 
 // BackendsList lists them.
@@ -178,6 +179,7 @@ func (s *Server) facts(ctx context.Context) (known facts, err error) {
 	if known.views, err = s.Mind.NodeViews(ctx); err != nil {
 		return facts{}, err
 	}
+	_, known.counts = s.Mind.Counts()
 	known.uses, err = s.Mind.SecretUses(ctx)
 	return known, err
 }
@@ -294,6 +296,7 @@ func backendOf(b *b3scale.Backend, known facts, i auth.Identity) Backend {
 		Latency:        view.Latency.Nanoseconds(),
 		MeetingsCount:  max(view.Meetings, 0),
 		AttendeesCount: max(view.Attendees, 0),
+		Counts:         countsOf(known.counts[b.ID]),
 		LoadFactor:     b.LoadFactor,
 		BBB: BackendBBB{
 			Host:                  b.Host,

@@ -11,6 +11,7 @@ import (
 
 	"b3scale"
 	"b3scale/internal/auth"
+	"b3scale/internal/cluster"
 )
 
 // secretUses tell when secrets were last used. nil: nobody knows.
@@ -23,10 +24,13 @@ func (s *Server) FrontendsList(w http.ResponseWriter, r *http.Request, params Fr
 		s.fail(w, r, err)
 		return
 	}
+	counts, _ := s.Mind.Counts()
 	var found []Frontend
 	for _, f := range all {
 		if seesFrontend(who(r), &f) && wantsFrontend(params, &f) {
-			found = append(found, frontendOf(&f, uses, who(r)))
+			one := frontendOf(&f, uses, who(r))
+			one.Counts = countsOf(counts[f.ID])
+			found = append(found, one)
 		}
 	}
 	found, err = page(w, found, paging{params.Limit, params.Offset, params.Order}, frontendOrders)
@@ -65,7 +69,7 @@ func (s *Server) FrontendsRead(w http.ResponseWriter, r *http.Request, id Fronte
 		s.fail(w, r, unknown("frontend", id))
 		return
 	}
-	s.send(w, r, http.StatusOK, frontendOf(&all[i], uses, who(r)))
+	s.sendFrontend(w, r, &all[i], uses)
 }
 
 // FrontendsPatch changes one.
@@ -133,7 +137,21 @@ func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id strin
 	if err != nil { // the change is done, and must not look as if it were not
 		s.Log.WarnContext(r.Context(), "uses of secrets not read", "error", err)
 	}
-	s.send(w, r, http.StatusOK, frontendOf(&f, uses, who(r)))
+	s.sendFrontend(w, r, &f, uses)
+}
+
+func (s *Server) sendFrontend(w http.ResponseWriter, r *http.Request, f *b3scale.Frontend, uses secretUses) {
+	counts, _ := s.Mind.Counts()
+	answer := frontendOf(f, uses, who(r))
+	answer.Counts = countsOf(counts[f.ID])
+	s.send(w, r, http.StatusOK, answer)
+}
+
+func countsOf(c cluster.Count) Counts {
+	return Counts{
+		Meetings: c.Meetings, Participants: c.People, Listeners: c.Listeners,
+		Voice: c.Voices, Video: c.Videos, Moderators: c.Moderators,
+	}
 }
 
 // ownsFrontend reports whether a tenant's token is that of this frontend. A

@@ -364,6 +364,9 @@ type Backend struct {
 	// BBB How to speak to the node.
 	BBB BackendBBB `json:"bbb"`
 
+	// Counts What goes on in its meetings now. People in breakout rooms count there only.
+	Counts Counts `json:"counts"`
+
 	// CreatedAt When it was added.
 	CreatedAt time.Time `json:"created_at"`
 
@@ -491,6 +494,27 @@ type Command struct {
 // CommandState How far it is. `success` and `error` are final.
 type CommandState string
 
+// Counts What goes on in its meetings now. People in breakout rooms count there only.
+type Counts struct {
+	// Listeners Who only listen.
+	Listeners int `json:"listeners"`
+
+	// Meetings How many there are, breakout rooms included.
+	Meetings int `json:"meetings"`
+
+	// Moderators Who are moderators.
+	Moderators int `json:"moderators"`
+
+	// Participants Everybody in them.
+	Participants int `json:"participants"`
+
+	// Video Who show a camera.
+	Video int `json:"video"`
+
+	// Voice Who speak and listen.
+	Voice int `json:"voice"`
+}
+
 // Database The state of the database.
 type Database struct {
 	// Available Whether it answers.
@@ -531,6 +555,9 @@ type Frontend struct {
 
 	// BBB How the frontend speaks to the BigBlueButton API.
 	BBB FrontendBBB `json:"bbb"`
+
+	// Counts What goes on in its meetings now. People in breakout rooms count there only.
+	Counts Counts `json:"counts"`
 
 	// CreatedAt When it was added.
 	CreatedAt time.Time `json:"created_at"`

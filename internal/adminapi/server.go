@@ -27,6 +27,7 @@ type Mind interface {
 	EditBackend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Backend) error) (b3scale.Backend, error)
 	DeleteBackend(ctx context.Context, id string, by b3scale.Actor) (b3scale.Backend, error)
 	DeclareLost(ctx context.Context, id string, by b3scale.Actor) error
+	Counts() (frontends, backends map[string]cluster.Count)
 	NodeViews(ctx context.Context) (map[string]cluster.NodeView, error)
 	SecretUses(ctx context.Context) (map[b3scale.SecretSlot]b3scale.Micros, error)
 

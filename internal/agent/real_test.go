@@ -14,7 +14,7 @@ func TestRealRedis(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Skip("no redis-server here: scripts/install-test-needs installs it")
+		t.Fatal("redis-server is missing: make test installs it")
 	}
 	h := newHarness(t)
 	port := freePort(t)
