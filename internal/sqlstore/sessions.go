@@ -43,7 +43,7 @@ const (
 		SELECT frontend_id, internal_id, meeting_id, backend_id, CASE WHEN started_at = 0 THEN confirmed_at ELSE started_at END, {now}, peak,
 			people_time + people * ({now} - counted_at), voice_time + voices * ({now} - counted_at), video_time + videos * ({now} - counted_at)
 		FROM meetings WHERE internal_id <> '' AND `
-	sessionGoesOn = ` ON CONFLICT (frontend_id, internal_id) DO UPDATE SET ended_at = excluded.ended_at,
+	sessionGoesOn = ` ON CONFLICT (frontend_id, internal_id, meeting_id) DO UPDATE SET ended_at = excluded.ended_at,
 			peak = CASE WHEN sessions.peak < excluded.peak THEN excluded.peak ELSE sessions.peak END,
 			people_time = sessions.people_time + excluded.people_time,
 			voice_time = sessions.voice_time + excluded.voice_time, video_time = sessions.video_time + excluded.video_time`
@@ -53,7 +53,7 @@ const (
 	closeSessionsOnBackend = sessionOf + `backend_id = $1 AND state = 'active'` + sessionGoesOn
 
 	sessionsSince = `SELECT frontend_id, internal_id, meeting_id, backend_id, started_at, ended_at, peak, people_time, voice_time, video_time
-		FROM sessions WHERE ended_at >= $1 ORDER BY ended_at, frontend_id, internal_id`
+		FROM sessions WHERE ended_at >= $1 ORDER BY ended_at, frontend_id, internal_id, meeting_id`
 )
 
 // endSession writes the ledger's row of the room that is in the row of a

@@ -34,7 +34,7 @@ CREATE TABLE sessions (
     people_time BIGINT NOT NULL,
     voice_time  BIGINT NOT NULL,
     video_time  BIGINT NOT NULL,
-    PRIMARY KEY (frontend_id, internal_id)
+    PRIMARY KEY (frontend_id, internal_id, meeting_id)
 );
 
 CREATE INDEX sessions_ended ON sessions (ended_at);
