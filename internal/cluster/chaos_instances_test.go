@@ -235,7 +235,17 @@ func (w *world) mayDie(method string) bool {
 	return w.chance(w.chaos.deaths * rarely)
 }
 
+// row reads the row of a meeting, also while the store is opened again.
+func (w *world) row(id string) (b3scale.Meeting, bool) {
+	w.t.Helper()
+	w.reopening.RLock()
+	defer w.reopening.RUnlock()
+	return w.site.row(id)
+}
+
 func (w *world) reopen() {
+	w.reopening.Lock()
+	defer w.reopening.Unlock()
 	if err := w.store.Close(); err != nil {
 		w.witness.broken("store", "close: %v", err)
 	}

@@ -22,6 +22,8 @@ type world struct {
 	wire    *wire
 	asked   *asked
 
+	reopening sync.RWMutex // site.store is replaced
+
 	mu       sync.Mutex
 	rng      *rand.Rand
 	wanted   map[string]bool            // rooms, by internal id, whose end a frontend asked for
