@@ -48,7 +48,7 @@ func (s *Server) remove(ctx context.Context, room *routing.Room) error {
 }
 
 func (s *Server) end(ctx context.Context, room *routing.Room) error {
-	return s.Mind.EndRoom(ctx, room.Key)
+	return s.Mind.EndRoom(ctx, room.Key, room.InternalID)
 }
 
 // note tells the audit what an operator does. Agents do such things all day.

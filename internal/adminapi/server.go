@@ -36,7 +36,7 @@ type Mind interface {
 	Room(key b3scale.MeetingKey) *routing.Room
 	RoomByInternalID(backendID, internalID string) *routing.Room
 	RemoveMeeting(ctx context.Context, key b3scale.MeetingKey, internalID string) (bool, error)
-	EndRoom(ctx context.Context, key b3scale.MeetingKey) error
+	EndRoom(ctx context.Context, key b3scale.MeetingKey, internalID string) error
 	EditRoom(ctx context.Context, key b3scale.MeetingKey, generation int64, internalID string, info []byte, attendees []b3scale.Attendee) (bool, error)
 
 	BackendOfAgent(subject string) *routing.Backend

@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout,
 	})
-	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready, a.operatorsDoor()...)
+	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready, append(a.operatorsDoor(), web.Welcome(Version, Build))...)
 	a.server = &http.Server{
 		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, cfg.TrustedProxies, handler))),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,

@@ -57,9 +57,22 @@ func (c *Cluster) RemoveMeeting(ctx context.Context, key b3scale.MeetingKey, int
 	return c.endRow(ctx, row)
 }
 
-// EndRoom asks the node to end a room, as a frontend does with End.
-func (c *Cluster) EndRoom(ctx context.Context, key b3scale.MeetingKey) error {
-	answer, err := c.End(ctx, key, bbb.Params{})
+// EndRoom asks the node to end exactly this room, as a frontend does with End.
+// An empty internalID stands for the one that is being created.
+func (c *Cluster) EndRoom(ctx context.Context, key b3scale.MeetingKey, internalID string) error {
+	ctx, cancel := c.detached(ctx)
+	defer cancel()
+	if c.opts.Observe {
+		return errObserving
+	}
+	r, b, err := c.home(ctx, key)
+	if err != nil {
+		return err
+	}
+	if internalID != "" && r.InternalID != internalID {
+		return errNoMeeting // there is a new one by now
+	}
+	answer, err := c.requestEnd(ctx, b, r, bbb.Params{})
 	switch {
 	case err != nil:
 		return err

@@ -134,7 +134,7 @@ func TestEndRoom(t *testing.T) {
 		s.run()
 		time.Sleep(time.Second)
 		internal := s.created("class", "moderatorPW", "host")
-		if err := s.c.EndRoom(s.ctx, s.key("class")); err != nil {
+		if err := s.c.EndRoom(s.ctx, s.key("class"), ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := s.endsAt(0); len(got) != 1 || got[0] != internal {
@@ -147,12 +147,17 @@ func TestEndRoom(t *testing.T) {
 		if got := s.state("class"); got != b3scale.MeetingEnded {
 			t.Errorf("row is %s, want ended", got)
 		}
-		if err := s.c.EndRoom(s.ctx, s.key("class")); b3scale.CodeOf(err) != b3scale.NotFound {
+		if err := s.c.EndRoom(s.ctx, s.key("class"), ""); b3scale.CodeOf(err) != b3scale.NotFound {
 			t.Errorf("end again: %v, want %q", err, b3scale.NotFound)
+		}
+		s.created("class", "moderatorPW", "host") // anew
+		before := len(s.endsAt(0))
+		if err := s.c.EndRoom(s.ctx, s.key("class"), internal); b3scale.CodeOf(err) != b3scale.NotFound || len(s.endsAt(0)) != before {
+			t.Errorf("the end of the room before: %v, and the node was asked for %q", err, s.endsAt(0)[before:])
 		}
 		s.created("silent")
 		s.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.ServerError})
-		if err := s.c.EndRoom(s.ctx, s.key("silent")); b3scale.CodeOf(err) != b3scale.NodeFailed {
+		if err := s.c.EndRoom(s.ctx, s.key("silent"), ""); b3scale.CodeOf(err) != b3scale.NodeFailed {
 			t.Errorf("a node that fails: %v, want %q", err, b3scale.NodeFailed)
 		}
 		s.nodes[0].ClearFaults()

@@ -1,6 +1,9 @@
 package web
 
 import (
+	"fmt"
+	"html"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -62,6 +65,15 @@ func Handler(gateway http.Handler, prefixes []string, ready *Readiness, doors ..
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// Welcome is the page at /, which tells people and scripts what runs here.
+func Welcome(version, build string) Door {
+	page := fmt.Sprintf("<!DOCTYPE html>\n<title>b3scale</title>\n<h1>b3scale v.%s (%s)</h1>\n", html.EscapeString(version), html.EscapeString(build))
+	return Door{Patterns: []string{"GET /{$}"}, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		_, _ = io.WriteString(w, page)
+	})}
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

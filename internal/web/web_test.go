@@ -280,6 +280,18 @@ func TestDegraded(t *testing.T) {
 	}
 }
 
+func TestWelcome(t *testing.T) {
+	t.Parallel()
+	h := web.Handler(http.NotFoundHandler(), nil, &web.Readiness{}, web.Welcome("1.2.3", "<abc>"))
+	got := get(h, "/", nil)
+	if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "text/html; charset=UTF-8" || !strings.Contains(got.Body.String(), "<h1>b3scale v.1.2.3 (&lt;abc&gt;)</h1>") {
+		t.Errorf("status %d, %v, %s", got.Code, got.Header(), got.Body)
+	}
+	if got := get(h, "/other", nil).Code; got != http.StatusNotFound {
+		t.Errorf("another path: status %d, want 404", got)
+	}
+}
+
 // Probes may come at the same time as changes.
 func TestReadinessIsSafe(t *testing.T) {
 	t.Parallel()
