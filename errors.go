@@ -18,12 +18,16 @@ const (
 	NoBackend       Code = "no_backend"       // no backend may take this meeting now
 	NodeFailed      Code = "node_failed"      // the backend did not answer, or not usefully
 	Unavailable     Code = "unavailable"      // the store or this instance cannot serve now
+	LimitReached    Code = "limit_reached"    // the frontend has as much as it may have
 	Observing       Code = "observing"        // this instance only looks, see B3SCALE_OBSERVE
 )
 
 // ErrMeetingsRun is the cause when something must stay as it is because of
 // meetings that are running.
 var ErrMeetingsRun = errors.New("meetings are running")
+
+// ErrHostTaken is the cause when a host name of a frontend is another's.
+var ErrHostTaken = errors.New("the host name is taken")
 
 // Error has two faces: the caller sees Code and Message, the log sees the
 // cause as well. Message must be safe to show to anybody: no secrets, no node

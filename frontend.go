@@ -15,15 +15,17 @@ type Frontend struct {
 	Secret          Secret
 	SecondarySecret Secret // also accepted while a secret is being rotated; empty when unset
 	Active          bool
-	Settings        FrontendSettings
-	AccountRef      string // the operator's own reference, empty when unset
+	Settings        FrontendSettings // as stored
+	Policy          FrontendSettings // what counts: Settings over the defaults of the installation; in memory only
+	AccountRef      string           // the operator's own reference, empty when unset
 	CreatedAt       Micros
 	UpdatedAt       Micros
 	Version         int64
 }
 
-// FrontendSettings shape what the meetings of a frontend look like and where
-// they run. They are stored as JSON; the names are part of the REST contract.
+// FrontendSettings shape what the meetings of a frontend look like, where they
+// run and how many they may be. They are stored as JSON; the names are part of
+// the REST contract. What is nil was not set: see Over.
 type FrontendSettings struct {
 	RequiredTags         Tags                 `json:"required_tags"` // a backend must carry all of them to get a new meeting
 	DefaultPresentation  *DefaultPresentation `json:"default_presentation"`
@@ -33,7 +35,18 @@ type FrontendSettings struct {
 	JoinDefaultParams    Params               `json:"join_default_params"`
 	JoinOverrideParams   Params               `json:"join_override_params"`
 	Recordings           *RecordingSettings   `json:"recordings"`
+
+	Hosts               []string       `json:"hosts"`                 // names at which /bigbluebutton/api/ is this frontend's; lower case, nobody else's
+	AllowedTags         Tags           `json:"allowed_tags"`          // that a create may ask for; AnyTag: all
+	CreateBlockedParams []string       `json:"create_blocked_params"` // never reach a node
+	JoinBlockedParams   []string       `json:"join_blocked_params"`
+	CreateMaxParams     Caps           `json:"create_max_params"`
+	MeetingsLimit       *MeetingsLimit `json:"meetings_limit"`
+	RateLimit           *RateLimit     `json:"rate_limit"`
 }
+
+// AnyTag among AllowedTags stands for all tags.
+const AnyTag = "*"
 
 // Masked is a copy without passwords, which operators put into parameters and
 // addresses, too.
@@ -68,7 +81,31 @@ type DefaultPresentation struct {
 
 // AttendeesLimit is how many people a frontend may have in all its meetings.
 type AttendeesLimit struct {
+	Limit            int                `json:"limit"` // 0: none
+	Mode             AttendeesLimitMode `json:"mode"`
+	ModeratorsExempt bool               `json:"moderators_exempt"` // they are always let in and not counted
+}
+
+// AttendeesLimitMode says what happens at the limit.
+type AttendeesLimitMode string
+
+// The modes of a limit of attendees. An empty one is LimitBlocksJoin.
+const (
+	LimitBlocksJoin   AttendeesLimitMode = "block_join"   // nobody more comes in
+	LimitBlocksCreate AttendeesLimitMode = "block_create" // no new meeting is placed
+	LimitWarns        AttendeesLimitMode = "warn"         // it is only counted and logged
+)
+
+// MeetingsLimit is how many meetings a frontend may have at a time, breakout
+// rooms not counted.
+type MeetingsLimit struct {
 	Limit int `json:"limit"` // 0: none
+}
+
+// RateLimit is how many calls a frontend may make at each instance.
+type RateLimit struct {
+	RequestsPerSecond float64 `json:"requests_per_second"` // 0: any number
+	Burst             int     `json:"burst"`               // at once, after a pause; 0: as many as in a second
 }
 
 // RecordingSettings shape what becomes of a frontend's recordings.
@@ -98,6 +135,22 @@ func (p Params) MarshalJSON() ([]byte, error) {
 	for name, value := range p {
 		if value != "" {
 			set[name] = value
+		}
+	}
+	return json.Marshal(set)
+}
+
+// Caps are the largest values of numeric BBB parameters by name. 0 stands for
+// none: it is not stored and takes the name out of a map that it is merged
+// into.
+type Caps map[string]int
+
+// MarshalJSON writes an object, never null, without zeros.
+func (c Caps) MarshalJSON() ([]byte, error) {
+	set := make(map[string]int, len(c))
+	for name, most := range c {
+		if most != 0 {
+			set[name] = most
 		}
 	}
 	return json.Marshal(set)

@@ -19,6 +19,7 @@ type Store interface {
 	NodeFacts
 	Leases
 	Ledger
+	Places
 
 	// Schema tells which version the tables have.
 	Schema(ctx context.Context) (Schema, error)
@@ -42,8 +43,8 @@ type Schema struct {
 // Configs holds what operators set.
 type Configs interface {
 	Frontends(ctx context.Context) ([]Frontend, error)
-	// AddFrontend inserts f under an id of its own. A key that is taken is a
-	// Conflict.
+	// AddFrontend inserts f under an id of its own. A key or a host name that is
+	// taken is a Conflict, the latter because of ErrHostTaken.
 	AddFrontend(ctx context.Context, f Frontend, by Actor) (Frontend, error)
 	// EditFrontend hands edit the frontend as it is now, and stores what
 	// operators set of it. Nobody else can change it meanwhile. When edit fails
@@ -52,6 +53,13 @@ type Configs interface {
 	// DeleteFrontend deletes it with the rows of its meetings. Their rooms run
 	// on, and belong to nobody.
 	DeleteFrontend(ctx context.Context, id string, by Actor) (Frontend, error)
+
+	// FrontendDefaults are the settings that count for every frontend that does
+	// not set them itself.
+	FrontendDefaults(ctx context.Context) (FrontendSettings, error)
+	// EditFrontendDefaults does with them what EditFrontend does with one
+	// frontend.
+	EditFrontendDefaults(ctx context.Context, by Actor, edit func(*FrontendSettings) error) (FrontendSettings, error)
 
 	Backends(ctx context.Context) ([]Backend, error)
 	// AddBackend inserts b under an id of its own. A host or an agent that is
@@ -107,6 +115,10 @@ type Claim struct {
 	AttendeePW  string // passwords of the new generation, sent with each of its creates
 	ModeratorPW string
 	Size        int // expected number of people
+	// MaxMeetings is how many live meetings the frontend may have; 0: any
+	// number. A meeting that is live already counts as one of them and may stay
+	// or move.
+	MaxMeetings int
 	// Abandoned are generations that this request saw refused, or once
 	// unknown, while they were being created: they may move.
 	Abandoned []int64
@@ -121,7 +133,8 @@ type Meetings interface {
 	// ClaimMeeting decides who hosts the meeting. It returns the row that
 	// counts: a new generation on the candidate, or the one that lives
 	// elsewhere. fit is false, with no row, when the candidate may not take it
-	// (not ready, lost, or an orphan of the meeting is booked there).
+	// (not ready, lost, or an orphan of the meeting is booked there). A frontend
+	// that has MaxMeetings already gets LimitReached.
 	ClaimMeeting(ctx context.Context, c Claim) (m Meeting, fit bool, err error)
 	// ConfirmMeeting stores the room of a claimed generation. It refuses
 	// another generation, an older room, and a room that ended or is being
@@ -211,6 +224,7 @@ type Sighting struct {
 	Attendees         []Attendee
 	AttendeesReplaced bool // Attendees is the whole new set; otherwise they are unchanged
 	Headcount         Headcount
+	Arrivals          []string // of those who are new in the set: their reservations end, see Place
 	// Merge makes the new set and its headcount of what is stored, instead of
 	// Attendees and Headcount. It may be called again.
 	Merge func(stored []Attendee) ([]Attendee, Headcount)
@@ -224,6 +238,7 @@ type Turnout struct {
 	Info       []byte     // nil: unchanged
 	Attendees  []Attendee // that changed; each is stored unless what is stored is newer
 	Forget     []string   // internal user ids whose rows go
+	Arrivals   []string   // of those who came: their reservations end, see Place
 	Headcount  Headcount  // afterwards
 	Peak       int        // most people at a time meanwhile
 	// Late is what the times that people spent there are short of when the new
@@ -310,6 +325,31 @@ type Ledger interface {
 	// Sessions calls yield for each that ended at the given time or later, in
 	// the order of their ends.
 	Sessions(ctx context.Context, since Micros, yield func(Session)) error
+}
+
+// Place is a reservation for somebody who is about to come into a meeting of a
+// frontend whose number of people is limited.
+type Place struct {
+	Key     MeetingKey
+	Holder  string // who joins: the same for a repeat, which renews the reservation
+	Arrival string // by which the arrival is known, in Turnout and Sighting
+	Hold    time.Duration
+	// Limit is how many people and reservations the frontend may have, this one
+	// included; 0: any number.
+	Limit int
+	// ModeratorsExempt: people who moderate are not counted.
+	ModeratorsExempt bool
+}
+
+// Places holds who is about to come. A reservation ends by itself, or in the
+// transaction that stores the arrival: at every moment a person counts once.
+type Places interface {
+	// TakePlace reserves a place, or renews the reservation of the same holder.
+	// It is refused when the frontend is full. taken counts the people and the
+	// reservations of the frontend afterwards.
+	TakePlace(ctx context.Context, p Place) (taken int, ok bool, err error)
+	// PurgePlaces deletes those that have run out.
+	PurgePlaces(ctx context.Context) error
 }
 
 // HintKind says what a Hint is about.

@@ -208,10 +208,14 @@ func (c *Cluster) loadMeetings(ctx context.Context) error {
 	return err
 }
 
-// LoadConfig reads all frontends and backends.
+// LoadConfig reads all frontends, with their defaults, and backends.
 func (c *Cluster) LoadConfig(ctx context.Context) error {
 	c.configMu.Lock()
 	defer c.configMu.Unlock()
+	defaults, err := c.store.FrontendDefaults(ctx)
+	if err != nil {
+		return fmt.Errorf("load the defaults of frontends: %w", err)
+	}
 	frontends, err := c.store.Frontends(ctx)
 	if err != nil {
 		return fmt.Errorf("load frontends: %w", err)
@@ -220,7 +224,7 @@ func (c *Cluster) LoadConfig(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load backends: %w", err)
 	}
-	c.table.SetConfig(frontends, backends, time.Now())
+	c.table.SetConfig(defaults, frontends, backends, time.Now())
 	return nil
 }
 

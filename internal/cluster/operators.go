@@ -41,6 +41,21 @@ func (c *Cluster) DeleteFrontend(ctx context.Context, id string, by b3scale.Acto
 	return deleted, err
 }
 
+// FrontendDefaults are the settings of frontends that do not set them, as the
+// store has them.
+func (c *Cluster) FrontendDefaults(ctx context.Context) (b3scale.FrontendSettings, error) {
+	return c.store.FrontendDefaults(ctx)
+}
+
+// EditFrontendDefaults changes them. edit may be called again.
+func (c *Cluster) EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit func(*b3scale.FrontendSettings) error) (b3scale.FrontendSettings, error) {
+	edited, err := c.store.EditFrontendDefaults(ctx, by, edit)
+	if err == nil {
+		c.configured(func(now time.Time) { c.table.SetDefaults(edited, now) })
+	}
+	return edited, err
+}
+
 // AddBackend takes a backend into service: it is probed and listed at once.
 func (c *Cluster) AddBackend(ctx context.Context, b b3scale.Backend, by b3scale.Actor) (b3scale.Backend, error) {
 	b.Host = withSlash(b.Host)

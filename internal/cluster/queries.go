@@ -14,6 +14,10 @@ func (c *Cluster) Frontend(key string) *b3scale.Frontend { return c.table.Fronte
 // FrontendByID finds a frontend by its id; nil when there is none.
 func (c *Cluster) FrontendByID(id string) *b3scale.Frontend { return c.table.FrontendByID(id) }
 
+// FrontendAt finds the frontend that has a host name, in lower case; nil when
+// there is none.
+func (c *Cluster) FrontendAt(host string) *b3scale.Frontend { return c.table.FrontendAt(host) }
+
 // Backend finds a backend; nil when there is none.
 func (c *Cluster) Backend(id string) *routing.Backend { return c.table.Backend(id) }
 

@@ -54,6 +54,22 @@ func (s tapped) DeleteFrontend(ctx context.Context, id string, by b3scale.Actor)
 	return tap1(ctx, s, "DeleteFrontend", func() (b3scale.Frontend, error) { return s.store.DeleteFrontend(ctx, id, by) })
 }
 
+func (s tapped) FrontendDefaults(ctx context.Context) (b3scale.FrontendSettings, error) {
+	return tap1(ctx, s, "FrontendDefaults", func() (b3scale.FrontendSettings, error) { return s.store.FrontendDefaults(ctx) })
+}
+
+func (s tapped) EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit func(*b3scale.FrontendSettings) error) (b3scale.FrontendSettings, error) {
+	return tap1(ctx, s, "EditFrontendDefaults", func() (b3scale.FrontendSettings, error) { return s.store.EditFrontendDefaults(ctx, by, edit) })
+}
+
+func (s tapped) TakePlace(ctx context.Context, p b3scale.Place) (int, bool, error) {
+	return tap2(ctx, s, "TakePlace", func() (int, bool, error) { return s.store.TakePlace(ctx, p) })
+}
+
+func (s tapped) PurgePlaces(ctx context.Context) error {
+	return tap0(ctx, s, "PurgePlaces", func() error { return s.store.PurgePlaces(ctx) })
+}
+
 func (s tapped) Backends(ctx context.Context) ([]b3scale.Backend, error) {
 	return tap1(ctx, s, "Backends", func() ([]b3scale.Backend, error) { return s.store.Backends(ctx) })
 }

@@ -8,18 +8,22 @@ import (
 
 // config is a snapshot of what operators set. It is never changed.
 type config struct {
+	defaults     b3scale.FrontendSettings
 	frontends    map[string]*b3scale.Frontend // by key
 	frontendByID map[string]*b3scale.Frontend
+	byHost       map[string]*b3scale.Frontend
 	uses         map[string]*SecretUse // by id of the frontend
 	backends     []*Backend
 	backendByID  map[string]*Backend
 	byAgent      map[string]*Backend // by the subject of the agent's tokens
 }
 
-func newConfig(frontends, backends int) *config {
+func newConfig(defaults b3scale.FrontendSettings, frontends, backends int) *config {
 	return &config{
+		defaults:     defaults,
 		frontends:    make(map[string]*b3scale.Frontend, frontends),
 		frontendByID: make(map[string]*b3scale.Frontend, frontends),
+		byHost:       map[string]*b3scale.Frontend{},
 		uses:         make(map[string]*SecretUse, frontends),
 		backendByID:  make(map[string]*Backend, backends),
 		byAgent:      make(map[string]*Backend, backends),
@@ -31,6 +35,14 @@ func (t *Table) Frontend(key string) *b3scale.Frontend { return t.config.Load().
 
 // FrontendByID finds a frontend by its id; nil when there is none.
 func (t *Table) FrontendByID(id string) *b3scale.Frontend { return t.config.Load().frontendByID[id] }
+
+// FrontendAt finds the frontend that has a host name, in lower case; nil when
+// there is none.
+func (t *Table) FrontendAt(host string) *b3scale.Frontend { return t.config.Load().byHost[host] }
+
+// FrontendDefaults are the settings that count for frontends that do not set
+// them. Do not change what they hold.
+func (t *Table) FrontendDefaults() b3scale.FrontendSettings { return t.config.Load().defaults }
 
 // FrontendUse tells when the secrets of a frontend were used; nil when there is
 // no such frontend.
@@ -53,20 +65,35 @@ func (t *Table) BackendOfAgent(subject string) *Backend { return t.config.Load()
 // Backends are all backends. The slice is shared: do not change it.
 func (t *Table) Backends() []*Backend { return t.config.Load().backends }
 
-// SetConfig replaces all frontends and backends. What was observed of a
+// SetConfig replaces the defaults, all frontends and all backends. What was observed of a
 // backend stays with its id. Those that are no longer there go with all their
 // rooms.
-func (t *Table) SetConfig(frontends []b3scale.Frontend, backends []b3scale.Backend, now time.Time) {
+func (t *Table) SetConfig(defaults b3scale.FrontendSettings, frontends []b3scale.Frontend, backends []b3scale.Backend, now time.Time) {
 	t.configMu.Lock()
 	defer t.configMu.Unlock()
-	c := newConfig(len(frontends), len(backends))
+	c := newConfig(defaults, len(frontends), len(backends))
 	for _, f := range frontends {
 		t.gone.Delete(f.ID)
-		t.addFrontend(c, &f)
+		t.addFrontend(c, withPolicy(f, defaults))
 	}
 	for _, b := range backends {
 		t.gone.Delete(b.ID)
 		t.addBackend(c, b)
+	}
+	t.replace(c, now)
+}
+
+// SetDefaults replaces the defaults of the frontends' settings.
+func (t *Table) SetDefaults(defaults b3scale.FrontendSettings, now time.Time) {
+	t.configMu.Lock()
+	defer t.configMu.Unlock()
+	old := t.config.Load()
+	c := newConfig(defaults, len(old.frontendByID), len(old.backends))
+	for _, f := range old.frontendByID {
+		t.addFrontend(c, withPolicy(*f, defaults))
+	}
+	for _, b := range old.backends {
+		t.addBackend(c, b.Backend)
 	}
 	t.replace(c, now)
 }
@@ -80,7 +107,7 @@ func (t *Table) SetFrontend(f b3scale.Frontend, now time.Time) {
 	if known := old.frontendByID[f.ID]; t.isGone(f.ID, "") || known != nil && known.Version > f.Version {
 		return
 	}
-	t.replace(t.without(old, f.ID, func(c *config) { t.addFrontend(c, &f) }), now)
+	t.replace(t.without(old, f.ID, func(c *config) { t.addFrontend(c, withPolicy(f, c.defaults)) }), now)
 }
 
 // SetBackend does so with a backend.
@@ -104,7 +131,7 @@ func (t *Table) Remove(id string, now time.Time) {
 // without copies a configuration; instead puts something in the place of what
 // has the id, or at the end.
 func (t *Table) without(old *config, id string, instead func(*config)) *config {
-	c := newConfig(len(old.frontendByID)+1, len(old.backends)+1)
+	c := newConfig(old.defaults, len(old.frontendByID)+1, len(old.backends)+1)
 	for _, f := range old.frontendByID {
 		if f.ID != id {
 			t.addFrontend(c, f)
@@ -125,10 +152,18 @@ func (t *Table) without(old *config, id string, instead func(*config)) *config {
 	return c
 }
 
+func withPolicy(f b3scale.Frontend, defaults b3scale.FrontendSettings) *b3scale.Frontend {
+	f.Policy = f.Settings.Over(defaults)
+	return &f
+}
+
 func (t *Table) addFrontend(c *config, f *b3scale.Frontend) {
 	use, _ := t.uses.LoadOrStore(f.ID, &SecretUse{})
 	c.frontends[f.Key] = f
 	c.frontendByID[f.ID] = f
+	for _, host := range f.Settings.Hosts {
+		c.byHost[host] = f
+	}
 	c.uses[f.ID] = use.(*SecretUse)
 }
 

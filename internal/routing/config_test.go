@@ -17,10 +17,10 @@ func TestRemoved(t *testing.T) {
 		"a backend":  func(t *routing.Table) { t.Remove("a", start) },
 		"a frontend": func(t *routing.Table) { t.Remove("f", start) },
 		"a backend, by a new configuration": func(t *routing.Table) {
-			t.SetConfig([]b3scale.Frontend{{ID: "f", Key: "key-f"}, {ID: "g", Key: "key-g"}}, []b3scale.Backend{{ID: "b"}}, start)
+			t.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "f", Key: "key-f"}, {ID: "g", Key: "key-g"}}, []b3scale.Backend{{ID: "b"}}, start)
 		},
 		"a frontend, by a new configuration": func(t *routing.Table) {
-			t.SetConfig([]b3scale.Frontend{{ID: "g", Key: "key-g"}}, []b3scale.Backend{{ID: "a"}, {ID: "b"}}, start)
+			t.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "g", Key: "key-g"}}, []b3scale.Backend{{ID: "a"}, {ID: "b"}}, start)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestRemovedStaysAway(t *testing.T) {
 	if table.Backend("a") != nil || table.Frontend("key-f") != nil || table.FrontendUse("f") != nil || len(table.Backends()) != 1 {
 		t.Error("what was removed came back")
 	}
-	table.SetConfig([]b3scale.Frontend{{ID: "f", Key: "key-f"}}, []b3scale.Backend{{ID: "a"}}, start)
+	table.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "f", Key: "key-f"}}, []b3scale.Backend{{ID: "a"}}, start)
 	table.Apply(row("m", version(3), generation(3)), start)
 	if got := state(table, "m"); got != "active on a, room x, generation 3, version 3" {
 		t.Errorf("after a restore: %s", got)
@@ -225,7 +225,7 @@ func TestReasons(t *testing.T) {
 			t.Parallel()
 			table := routing.NewTable(usual)
 			c.b.ID = "a"
-			table.SetConfig([]b3scale.Frontend{{ID: "f", Key: "key-f"}}, []b3scale.Backend{c.b}, start)
+			table.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "f", Key: "key-f"}}, []b3scale.Backend{c.b}, start)
 			b := table.Backend("a")
 			if c.seen != nil {
 				c.seen(b)

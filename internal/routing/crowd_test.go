@@ -25,7 +25,7 @@ func personXML(name string, t Traits) ([]byte, Traits) {
 func TestCrowdCounts(t *testing.T) {
 	t.Parallel()
 	table := NewTable(LoadOptions{})
-	table.SetConfig(nil, []b3scale.Backend{{ID: "b"}}, crowdStart)
+	table.SetConfig(b3scale.FrontendSettings{}, nil, []b3scale.Backend{{ID: "b"}}, crowdStart)
 	m := b3scale.Meeting{Key: crowdKey, BackendID: "b", Generation: 1, Version: 1, State: b3scale.MeetingActive, Incarnation: b3scale.Incarnation{InternalID: "x"}}
 	table.Apply(m, crowdStart)
 	crowd := table.Meeting(m.Key).Crowd()
@@ -98,7 +98,7 @@ func TestCrowdForgets(t *testing.T) {
 func TestSelectPrefersLiveAgents(t *testing.T) {
 	t.Parallel()
 	table := NewTable(LoadOptions{})
-	table.SetConfig(nil, []b3scale.Backend{
+	table.SetConfig(b3scale.FrontendSettings{}, nil, []b3scale.Backend{
 		{ID: "silent", AdminState: b3scale.AdminReady, AgentRef: "s"}, {ID: "live", AdminState: b3scale.AdminReady, AgentRef: "l"},
 		{ID: "none", AdminState: b3scale.AdminReady},
 	}, crowdStart)

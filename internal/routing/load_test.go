@@ -83,7 +83,7 @@ func TestLoadFades(t *testing.T) {
 		{"longest fade, just begun", routing.LoadOptions{Fade: day}, 500, 0, minutes(14.4), 495},
 	} {
 		table := routing.NewTable(c.load)
-		table.SetConfig(nil, []b3scale.Backend{{ID: "a", LoadFactor: 1}}, start)
+		table.SetConfig(b3scale.FrontendSettings{}, nil, []b3scale.Backend{{ID: "a", LoadFactor: 1}}, start)
 		table.Apply(row("m", sized(c.size)), start)
 		table.Observe(key("m"), "x", routing.Facts{People: c.people}, nil, 0, start)
 		table.Age(start.Add(c.age))
@@ -117,7 +117,7 @@ func TestScore(t *testing.T) {
 		{"rooms that are not ours and a load factor", 2, nil, 40, 80},
 	} {
 		table := routing.NewTable(usual)
-		table.SetConfig(nil, []b3scale.Backend{{ID: "a", LoadFactor: c.factor}}, start)
+		table.SetConfig(b3scale.FrontendSettings{}, nil, []b3scale.Backend{{ID: "a", LoadFactor: c.factor}}, start)
 		for i, r := range c.rooms {
 			id := fmt.Sprint(i)
 			table.Apply(row(id, sized(r[0])), start)

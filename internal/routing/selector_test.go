@@ -58,7 +58,7 @@ func TestSelectRulesOut(t *testing.T) {
 			c.change(&b)
 		}
 		table := routing.NewTable(usual)
-		table.SetConfig(nil, []backend{b}, start)
+		table.SetConfig(b3scale.FrontendSettings{}, nil, []backend{b}, start)
 		table.Backend("a").Probed(true, start.Add(c.probed))
 		if c.meeting >= 0 {
 			table.Apply(row("m"), start)
@@ -80,7 +80,7 @@ func TestSelectRulesOut(t *testing.T) {
 func TestSelectTrustsStoredProbes(t *testing.T) {
 	t.Parallel()
 	table := routing.NewTable(usual)
-	table.SetConfig(nil, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady}}, start)
+	table.SetConfig(b3scale.FrontendSettings{}, nil, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady}}, start)
 	a := table.Backend("a")
 	healthy := func(want bool, when string) {
 		t.Helper()

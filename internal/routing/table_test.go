@@ -21,7 +21,7 @@ func newTable(backends ...string) *routing.Table {
 	for _, id := range backends {
 		all = append(all, b3scale.Backend{ID: id, AdminState: b3scale.AdminReady, LoadFactor: 1})
 	}
-	t.SetConfig([]b3scale.Frontend{{ID: "f", Key: "key-f"}}, all, start)
+	t.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "f", Key: "key-f"}}, all, start)
 	for _, b := range t.Backends() {
 		b.Probed(true, start)
 	}
@@ -378,7 +378,7 @@ func TestConfiguration(t *testing.T) {
 	if held.LoadFactor != 1 || len(table.Backends()) != 3 || table.Frontend("key-f") == nil {
 		t.Error("a single backend replaced more than itself")
 	}
-	table.SetConfig([]b3scale.Frontend{{ID: "f", Key: "new-key"}}, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady, LoadFactor: 3}}, start)
+	table.SetConfig(b3scale.FrontendSettings{}, []b3scale.Frontend{{ID: "f", Key: "new-key"}}, []b3scale.Backend{{ID: "a", AdminState: b3scale.AdminReady, LoadFactor: 3}}, start)
 	a := table.Backend("a")
 	if a.Score() != 75 || !a.Healthy(start) || a.Meetings() != 1 || len(table.Backends()) != 1 || table.Frontend("key-f") != nil {
 		t.Errorf("after a new configuration: score %v, %d meetings, %d backends", a.Score(), a.Meetings(), len(table.Backends()))

@@ -15,6 +15,7 @@ const (
 	versionsSince = `SELECT frontend_id, meeting_id, version FROM meetings WHERE version >= $1`
 	configVersion = `SELECT
 		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(SUM(version), 0) AS TEXT) FROM frontends) || ' ' ||
+		(SELECT CAST(COALESCE(SUM(version), 0) AS TEXT) FROM frontend_defaults) || ' ' ||
 		(SELECT CAST(COUNT(*) AS TEXT) || '/' || CAST(COALESCE(SUM(version), 0) AS TEXT) FROM backends)`
 )
 

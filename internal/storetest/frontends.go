@@ -117,12 +117,18 @@ func fullFrontend() b3scale.Frontend {
 		Settings: b3scale.FrontendSettings{
 			RequiredTags:         b3scale.Tags{"big", "süß"},
 			DefaultPresentation:  &b3scale.DefaultPresentation{URL: "https://example.org/a.pdf?b=1&c=2", Force: true},
-			AttendeesLimit:       &b3scale.AttendeesLimit{Limit: 500},
+			AttendeesLimit:       &b3scale.AttendeesLimit{Limit: 500, Mode: b3scale.LimitWarns, ModeratorsExempt: true},
 			CreateDefaultParams:  b3scale.Params{"record": "true"},
 			CreateOverrideParams: b3scale.Params{"logo": "<é>", "meta_x": "'\"\\"},
 			JoinDefaultParams:    b3scale.Params{"userdata-bbb_x": "1"},
 			JoinOverrideParams:   b3scale.Params{},
 			Recordings:           &b3scale.RecordingSettings{VisibilityOverride: &public},
+			AllowedTags:          b3scale.Tags{"*"},
+			CreateBlockedParams:  []string{"logo"},
+			JoinBlockedParams:    []string{},
+			CreateMaxParams:      b3scale.Caps{"duration": 60},
+			MeetingsLimit:        &b3scale.MeetingsLimit{Limit: 7},
+			RateLimit:            &b3scale.RateLimit{RequestsPerSecond: 2.5, Burst: 10},
 		},
 	}
 }
