@@ -25,6 +25,10 @@ const (
 	maxParamValue = 8 << 10
 	maxURL        = 2 << 10
 	maxSettings   = 64 << 10
+	maxHosts      = 100
+	maxHostName   = 253
+	minRate       = 0.01
+	maxRate       = 1e6
 )
 
 // judge notes what is wrong with a member, unless the member is as it was: what
@@ -144,21 +148,6 @@ func wrongWithTags(tags b3scale.Tags) string {
 		}
 	}
 	return ""
-}
-
-// checkParams judges the parameters that are new or changed.
-func (f fieldErrors) checkParams(field string, params, old b3scale.Params) {
-	set := 0
-	for name, value := range params {
-		if value == "" {
-			continue // it takes the name out
-		}
-		set++
-		was, known := old[name]
-		f.judge(field, !known, wrongWithParamName(name))
-		f.judge(field+"."+name, (!known || was != value) && len(value) > maxParamValue, isTooLong(maxParamValue, "bytes"))
-	}
-	f.judge(field, set > len(old) && set > maxParams, isTooLong(maxParams, "names"))
 }
 
 func wrongWithParamName(name string) string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,12 +48,13 @@ func (s *Server) FrontendsCreate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var f b3scale.Frontend
-	if err := body.create(&f); err != nil {
+	warnings, err := body.create(&f)
+	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	f, err := s.Mind.AddFrontend(r.Context(), f, s.actor(r))
-	s.answerFrontend(w, r, "", f, err)
+	f, err = s.Mind.AddFrontend(r.Context(), f, s.actor(r))
+	s.answerFrontend(w, r, "", f, warnings, err)
 }
 
 // FrontendsRead shows one.
@@ -64,12 +64,12 @@ func (s *Server) FrontendsRead(w http.ResponseWriter, r *http.Request, id Fronte
 		s.fail(w, r, err)
 		return
 	}
-	i := slices.IndexFunc(all, func(f b3scale.Frontend) bool { return f.ID == id })
-	if i < 0 || !seesFrontend(who(r), &all[i]) {
-		s.fail(w, r, unknown("frontend", id))
+	f, err := pickFrontend(all, id, who(r))
+	if err != nil {
+		s.fail(w, r, err)
 		return
 	}
-	s.sendFrontend(w, r, &all[i], uses)
+	s.sendFrontend(w, r, f, uses, nil)
 }
 
 // FrontendsPatch changes one.
@@ -82,6 +82,7 @@ func (s *Server) FrontendsPatch(w http.ResponseWriter, r *http.Request, id Front
 		s.fail(w, r, err)
 		return
 	}
+	var warnings []string
 	f, err := s.Mind.EditFrontend(r.Context(), id, s.actor(r), func(f *b3scale.Frontend) error {
 		admin := who(r).Has(auth.Admin)
 		if !admin && !ownsFrontend(who(r), f) {
@@ -91,9 +92,11 @@ func (s *Server) FrontendsPatch(w http.ResponseWriter, r *http.Request, id Front
 		if err := decode(text, &body); err != nil {
 			return err
 		}
-		return body.edit(f, admin)
+		var err error
+		warnings, err = body.edit(f, admin)
+		return err
 	})
-	s.answerFrontend(w, r, id, f, err)
+	s.answerFrontend(w, r, id, f, warnings, err)
 }
 
 // FrontendsDestroy deletes one.
@@ -104,7 +107,7 @@ func (s *Server) FrontendsDestroy(w http.ResponseWriter, r *http.Request, id Fro
 	}
 	f, err := s.Mind.DeleteFrontend(r.Context(), id, s.actor(r))
 	f.Active = false
-	s.answerFrontend(w, r, id, f, err)
+	s.answerFrontend(w, r, id, f, nil, err)
 }
 
 // frontends reads them all, and when their secrets were used.
@@ -117,17 +120,29 @@ func (s *Server) frontends(ctx context.Context) ([]b3scale.Frontend, secretUses,
 	return all, uses, err
 }
 
+// pickFrontend finds the one with the id, if i may see it.
+func pickFrontend(all []b3scale.Frontend, id string, i auth.Identity) (*b3scale.Frontend, error) {
+	at := slices.IndexFunc(all, func(f b3scale.Frontend) bool { return f.ID == id })
+	if at < 0 || !seesFrontend(i, &all[at]) {
+		return nil, unknown("frontend", id)
+	}
+	return &all[at], nil
+}
+
 // answerFrontend answers a change.
-func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id string, f b3scale.Frontend, err error) {
+func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id string, f b3scale.Frontend, warnings []string, err error) {
 	switch b3scale.CodeOf(err) {
 	case b3scale.NotFound: // as for what the token must not know of
 		err = unknown("frontend", id)
 	case b3scale.Conflict:
-		what := "is the key of another frontend"
-		if errors.Is(err, b3scale.ErrMeetingsRun) {
-			what = "cannot change while meetings are running"
+		switch {
+		case errors.Is(err, b3scale.ErrHostTaken):
+			err = taken("settings.hosts", "has the host name of another frontend", err)
+		case errors.Is(err, b3scale.ErrMeetingsRun):
+			err = taken("bbb.key", "cannot change while meetings are running", err)
+		default:
+			err = taken("bbb.key", "is the key of another frontend", err)
 		}
-		err = taken("bbb.key", what, err)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -137,13 +152,14 @@ func (s *Server) answerFrontend(w http.ResponseWriter, r *http.Request, id strin
 	if err != nil { // the change is done, and must not look as if it were not
 		s.Log.WarnContext(r.Context(), "uses of secrets not read", "error", err)
 	}
-	s.sendFrontend(w, r, &f, uses)
+	s.sendFrontend(w, r, &f, uses, warnings)
 }
 
-func (s *Server) sendFrontend(w http.ResponseWriter, r *http.Request, f *b3scale.Frontend, uses secretUses) {
+func (s *Server) sendFrontend(w http.ResponseWriter, r *http.Request, f *b3scale.Frontend, uses secretUses, warnings []string) {
 	counts, _ := s.Mind.Counts()
 	answer := frontendOf(f, uses, who(r))
 	answer.Counts = countsOf(counts[f.ID])
+	answer.Warnings = warnings
 	s.send(w, r, http.StatusOK, answer)
 }
 
@@ -201,37 +217,6 @@ func frontendOf(f *b3scale.Frontend, uses secretUses, i auth.Identity) Frontend 
 		CreatedAt:  moment(f.CreatedAt),
 		UpdatedAt:  moment(f.UpdatedAt),
 	}
-}
-
-func frontendSettingsOf(s b3scale.FrontendSettings) FrontendSettings {
-	settings := FrontendSettings{
-		RequiredTags:         s.RequiredTags,
-		CreateDefaultParams:  withoutEmpty(s.CreateDefaultParams),
-		CreateOverrideParams: withoutEmpty(s.CreateOverrideParams),
-		JoinDefaultParams:    withoutEmpty(s.JoinDefaultParams),
-		JoinOverrideParams:   withoutEmpty(s.JoinOverrideParams),
-	}
-	if p := s.DefaultPresentation; p != nil {
-		settings.DefaultPresentation = &DefaultPresentation{URL: p.URL, Force: p.Force}
-	}
-	if l := s.AttendeesLimit; l != nil {
-		settings.AttendeesLimit = &AttendeesLimit{Limit: l.Limit}
-	}
-	if r := s.Recordings; r != nil {
-		settings.Recordings = &RecordingSettings{}
-		if v := r.VisibilityOverride; v != nil {
-			settings.Recordings.VisibilityOverride = orNull(string(*v))
-		}
-	}
-	return settings
-}
-
-// withoutEmpty is never nil: it is an object in JSON.
-func withoutEmpty(params b3scale.Params) map[string]string {
-	set := map[string]string{}
-	maps.Copy(set, params)
-	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
-	return set
 }
 
 // number makes a flag something to sort by.

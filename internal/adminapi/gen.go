@@ -63,6 +63,27 @@ func (e AgentResultStatus) Valid() bool {
 	}
 }
 
+// Defines values for AttendeesLimitMode.
+const (
+	AttendeesLimitModeBlockCreate AttendeesLimitMode = "block_create"
+	AttendeesLimitModeBlockJoin   AttendeesLimitMode = "block_join"
+	AttendeesLimitModeWarn        AttendeesLimitMode = "warn"
+)
+
+// Valid indicates whether the value is a known member of the AttendeesLimitMode enum.
+func (e AttendeesLimitMode) Valid() bool {
+	switch e {
+	case AttendeesLimitModeBlockCreate:
+		return true
+	case AttendeesLimitModeBlockJoin:
+		return true
+	case AttendeesLimitModeWarn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -108,6 +129,24 @@ func (e NodeState) Valid() bool {
 	case NodeStateReady:
 		return true
 	case NodeStateStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SettingSource.
+const (
+	SettingSourceDefaults SettingSource = "defaults"
+	SettingSourceFrontend SettingSource = "frontend"
+)
+
+// Valid indicates whether the value is a known member of the SettingSource enum.
+func (e SettingSource) Valid() bool {
+	switch e {
+	case SettingSourceDefaults:
+		return true
+	case SettingSourceFrontend:
 		return true
 	default:
 		return false
@@ -297,11 +336,22 @@ type Attendee struct {
 	UserID string `json:"UserID"`
 }
 
-// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
+// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
 type AttendeesLimit struct {
 	// Limit So many. 0 means no limit.
 	Limit int `json:"limit"`
+
+	// Mode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+	// only counted and logged.
+	Mode AttendeesLimitMode `json:"mode"`
+
+	// ModeratorsExempt Whether people who moderate are always let in and not counted.
+	ModeratorsExempt bool `json:"moderators_exempt"`
 }
+
+// AttendeesLimitMode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+// only counted and logged.
+type AttendeesLimitMode string
 
 // AuditEntry One change.
 type AuditEntry struct {
@@ -338,7 +388,7 @@ type AuditObject struct {
 	// ID Its id.
 	ID string `json:"id"`
 
-	// Kind `frontend`, `backend`, `meeting`, `command` or `database`.
+	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database` or `log`.
 	Kind string `json:"kind"`
 
 	// Name Its name for people, such as the key of a frontend or the host of a backend.
@@ -458,6 +508,10 @@ type Breakout struct {
 	Sequence int `json:"Sequence"`
 }
 
+// Caps The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+// often means without limit, counts as larger.
+type Caps = map[string]int
+
 // Command Something to be done once.
 type Command struct {
 	// Action What is to be done.
@@ -541,7 +595,7 @@ type DefaultPresentation struct {
 	// Force Whether they replace slides that the frontend sends.
 	Force bool `json:"force"`
 
-	// URL Where the nodes fetch the slides.
+	// URL Where the nodes fetch the slides. Empty for none, in place of the default of the installation.
 	URL string `json:"url"`
 }
 
@@ -570,6 +624,9 @@ type Frontend struct {
 
 	// UpdatedAt When it was last changed.
 	UpdatedAt time.Time `json:"updated_at"`
+
+	// Warnings What was just saved and is perhaps not meant, each with the path of its member. Absent when there is nothing.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // FrontendBBB How the frontend speaks to the BigBlueButton API.
@@ -590,12 +647,9 @@ type FrontendBBB struct {
 	SecretUsedAt *time.Time `json:"secret_used_at"`
 }
 
-// FrontendPatch What is to change. Everything may be absent. An empty text or null removes the second secret.
-type FrontendPatch = json.RawMessage
-
-// FrontendSettings What the frontend's meetings look like and where they run.
-type FrontendSettings struct {
-	// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
+// FrontendDefaults The settings that count for every frontend that does not set them itself.
+type FrontendDefaults struct {
+	// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
 	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
@@ -622,6 +676,133 @@ type FrontendSettings struct {
 
 	// RequiredTags A backend must have all of these tags to get its new meetings.
 	RequiredTags []string `json:"required_tags"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+	// often means without limit, counts as larger.
+	CreateMaxParams Caps `json:"create_max_params"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+	RateLimit *RateLimit `json:"rate_limit"`
+
+	// Warnings What was just saved and is perhaps not meant, each with the path of its member. Absent when there is nothing.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// FrontendDefaultsPatch What is to change: any of the settings of a frontend but `hosts`. They are merged as those of a frontend are.
+type FrontendDefaultsPatch = json.RawMessage
+
+// FrontendPatch What is to change. Everything may be absent. An empty text or null removes the second secret.
+type FrontendPatch = json.RawMessage
+
+// FrontendPolicy What counts for a frontend, and why.
+type FrontendPolicy struct {
+	// Settings What the frontend's meetings look like and where they run.
+	Settings FrontendSettings `json:"settings"`
+
+	// Sources Where each setting that is set comes from, by its name. One parameter or cap is called
+	// `create_max_params.duration`.
+	Sources map[string]SettingSource `json:"sources"`
+
+	// Usage What the limits of a frontend count. A breakout room is no meeting of its own here, and the people in it count in the
+	// meeting that they came from. People who are about to come, and have a place reserved, are not there yet.
+	Usage FrontendUsage `json:"usage"`
+}
+
+// FrontendSettings What the frontend's meetings look like and where they run.
+type FrontendSettings struct {
+	// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
+	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
+
+	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	CreateDefaultParams Params `json:"create_default_params"`
+
+	// CreateOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	CreateOverrideParams Params `json:"create_override_params"`
+
+	// DefaultPresentation Slides for meetings that bring none. Null for none.
+	DefaultPresentation *DefaultPresentation `json:"default_presentation"`
+
+	// JoinDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	JoinDefaultParams Params `json:"join_default_params"`
+
+	// JoinOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	JoinOverrideParams Params `json:"join_override_params"`
+
+	// Recordings What becomes of the frontend's recordings. Null for nothing special.
+	Recordings *RecordingSettings `json:"recordings"`
+
+	// RequiredTags A backend must have all of these tags to get its new meetings.
+	RequiredTags []string `json:"required_tags"`
+
+	// Hosts Host names at which `/bigbluebutton/api/` is this frontend's, in lower case. Nobody else has them.
+	Hosts []string `json:"hosts"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+	// often means without limit, counts as larger.
+	CreateMaxParams Caps `json:"create_max_params"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+	RateLimit *RateLimit `json:"rate_limit"`
+}
+
+// FrontendUsage What the limits of a frontend count. A breakout room is no meeting of its own here, and the people in it count in the
+// meeting that they came from. People who are about to come, and have a place reserved, are not there yet.
+type FrontendUsage struct {
+	// Meetings How many meetings it has.
+	Meetings int `json:"meetings"`
+
+	// Moderators Who of them moderate.
+	Moderators int `json:"moderators"`
+
+	// Participants Everybody in its meetings.
+	Participants int `json:"participants"`
+}
+
+// LogPatch What is to change.
+type LogPatch = json.RawMessage
+
+// LogSettings How much an instance logs.
+type LogSettings struct {
+	// Configured The level of the settings.
+	//
+	// Example: info
+	Configured string `json:"configured"`
+
+	// Instance Which instance this is.
+	Instance string `json:"instance"`
+
+	// Level The least important messages that are logged.
+	//
+	// Example: debug
+	Level string `json:"level"`
 }
 
 // Meeting A meeting and where it is.
@@ -735,6 +916,12 @@ type MeetingInfo struct {
 // MeetingPatch What is to change.
 type MeetingPatch = json.RawMessage
 
+// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+type MeetingsLimit struct {
+	// Limit So many. 0 means no limit.
+	Limit int `json:"limit"`
+}
+
 // Migration The last migration that was applied. Null when there was none.
 type Migration struct {
 	// AppliedAt When it was applied.
@@ -745,6 +932,19 @@ type Migration struct {
 
 	// Version Its number.
 	Version int64 `json:"version"`
+}
+
+// NewAttendeesLimit How many people the frontend may have in all its meetings together.
+type NewAttendeesLimit struct {
+	// Limit So many. 0 means no limit.
+	Limit int `json:"limit"`
+
+	// Mode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+	// only counted and logged.
+	Mode *AttendeesLimitMode `json:"mode,omitempty"`
+
+	// ModeratorsExempt Whether people who moderate are always let in and not counted. Absent means no.
+	ModeratorsExempt *bool `json:"moderators_exempt,omitempty"`
 }
 
 // NewBackend A backend to be added.
@@ -786,6 +986,9 @@ type NewBackendSettings struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
+// NewCaps The largest values of numeric parameters of create by name. 0 and null are dropped.
+type NewCaps = map[string]int
+
 // NewCommand A command to be given.
 type NewCommand struct {
 	// Action `end_all_meetings` closes all rooms on one backend. There is no other action.
@@ -812,7 +1015,7 @@ type NewFrontend struct {
 	// BBB How the frontend will speak to the BigBlueButton API.
 	BBB NewFrontendBBB `json:"bbb"`
 
-	// Settings Settings of a frontend. What is absent or null has its default.
+	// Settings Settings of a frontend. What is absent or null is as the defaults of the installation say.
 	Settings *NewFrontendSettings `json:"settings,omitempty"`
 }
 
@@ -828,10 +1031,10 @@ type NewFrontendBBB struct {
 	Secret string `json:"secret"`
 }
 
-// NewFrontendSettings Settings of a frontend. What is absent or null has its default.
+// NewFrontendSettings Settings of a frontend. What is absent or null is as the defaults of the installation say.
 type NewFrontendSettings struct {
-	// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
-	AttendeesLimit *AttendeesLimit `json:"attendees_limit,omitempty"`
+	// AttendeesLimit How many people the frontend may have in all its meetings together.
+	AttendeesLimit *NewAttendeesLimit `json:"attendees_limit,omitempty"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped.
 	CreateDefaultParams NewParams `json:"create_default_params,omitempty"`
@@ -853,10 +1056,40 @@ type NewFrontendSettings struct {
 
 	// RequiredTags A backend must have all of these tags to get its new meetings.
 	RequiredTags []string `json:"required_tags,omitempty"`
+
+	// Hosts Host names at which `/bigbluebutton/api/` is this frontend's, in lower case. Nobody else has them.
+	Hosts []string `json:"hosts,omitempty"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags,omitempty"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params,omitempty"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params,omitempty"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. 0 and null are dropped.
+	CreateMaxParams NewCaps `json:"create_max_params,omitempty"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit,omitempty"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance.
+	RateLimit *NewRateLimit `json:"rate_limit,omitempty"`
 }
 
 // NewParams Parameters of the BigBlueButton API by name. Empty values are dropped.
 type NewParams = map[string]string
+
+// NewRateLimit How many calls of the BigBlueButton API the frontend may make at each instance.
+type NewRateLimit struct {
+	// Burst So many at once, after a pause. 0 or absent means as many as in a second.
+	Burst *int `json:"burst,omitempty"`
+
+	// RequestsPerSecond So many for long. 0 means any number.
+	RequestsPerSecond float64 `json:"requests_per_second"`
+}
 
 // NodeState What the node was last seen to be: `init` before the first look, `error` when it does not answer.
 type NodeState string
@@ -877,11 +1110,23 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
+// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+type RateLimit struct {
+	// Burst So many at once, after a pause. 0 means as many as in a second.
+	Burst int `json:"burst"`
+
+	// RequestsPerSecond So many for long. 0 means any number.
+	RequestsPerSecond float64 `json:"requests_per_second"`
+}
+
 // RecordingSettings What becomes of the frontend's recordings. Null for nothing special.
 type RecordingSettings struct {
 	// VisibilityOverride The visibility that every new recording gets. Null to leave it as it comes.
 	VisibilityOverride *string `json:"visibility_override"`
 }
+
+// SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
+type SettingSource string
 
 // Status What runs here, and for whom.
 type Status struct {
@@ -937,6 +1182,9 @@ type Forbidden = Problem
 // InternalError Why a request was not carried out.
 type InternalError = Problem
 
+// Log How much an instance logs.
+type Log = LogSettings
+
 // NodeFailed Why a request was not carried out.
 type NodeFailed = Problem
 
@@ -960,7 +1208,7 @@ type UnsupportedMediaType = Problem
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `backend`, `meeting`, `command`, `database`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1107,11 +1355,17 @@ type BackendsPatchJSONRequestBody = BackendPatch
 // CommandsCreateJSONRequestBody defines body for CommandsCreate for application/json ContentType.
 type CommandsCreateJSONRequestBody = NewCommand
 
+// FrontendDefaultsPatchJSONRequestBody defines body for FrontendDefaultsPatch for application/json ContentType.
+type FrontendDefaultsPatchJSONRequestBody = FrontendDefaultsPatch
+
 // FrontendsCreateJSONRequestBody defines body for FrontendsCreate for application/json ContentType.
 type FrontendsCreateJSONRequestBody = NewFrontend
 
 // FrontendsPatchJSONRequestBody defines body for FrontendsPatch for application/json ContentType.
 type FrontendsPatchJSONRequestBody = FrontendPatch
+
+// LogPatchJSONRequestBody defines body for LogPatch for application/json ContentType.
+type LogPatchJSONRequestBody = LogPatch
 
 // MeetingsPatchJSONRequestBody defines body for MeetingsPatch for application/json ContentType.
 type MeetingsPatchJSONRequestBody = MeetingPatch
@@ -1166,6 +1420,12 @@ type ServerInterface interface {
 	// CtrlMigrate Bring the database up to date
 	// (POST /api/v1/ctrl/migrate)
 	CtrlMigrate(w http.ResponseWriter, r *http.Request)
+	// FrontendDefaultsRead Show the defaults of frontends
+	// (GET /api/v1/frontend-defaults)
+	FrontendDefaultsRead(w http.ResponseWriter, r *http.Request)
+	// FrontendDefaultsPatch Change the defaults of frontends
+	// (PATCH /api/v1/frontend-defaults)
+	FrontendDefaultsPatch(w http.ResponseWriter, r *http.Request)
 	// FrontendsList List frontends
 	// (GET /api/v1/frontends)
 	FrontendsList(w http.ResponseWriter, r *http.Request, params FrontendsListParams)
@@ -1181,6 +1441,15 @@ type ServerInterface interface {
 	// FrontendsPatch Change a frontend
 	// (PATCH /api/v1/frontends/{id})
 	FrontendsPatch(w http.ResponseWriter, r *http.Request, id FrontendID)
+	// FrontendPolicyRead Show what counts for a frontend
+	// (GET /api/v1/frontends/{id}/policy)
+	FrontendPolicyRead(w http.ResponseWriter, r *http.Request, id FrontendID)
+	// LogRead Show the level of the log
+	// (GET /api/v1/log)
+	LogRead(w http.ResponseWriter, r *http.Request)
+	// LogPatch Change the level of the log
+	// (PATCH /api/v1/log)
+	LogPatch(w http.ResponseWriter, r *http.Request)
 	// MeetingsList List meetings
 	// (GET /api/v1/meetings)
 	MeetingsList(w http.ResponseWriter, r *http.Request, params MeetingsListParams)
@@ -1762,6 +2031,34 @@ func (siw *ServerInterfaceWrapper) CtrlMigrate(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// FrontendDefaultsRead operation middleware
+func (siw *ServerInterfaceWrapper) FrontendDefaultsRead(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FrontendDefaultsRead(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FrontendDefaultsPatch operation middleware
+func (siw *ServerInterfaceWrapper) FrontendDefaultsPatch(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FrontendDefaultsPatch(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // FrontendsList operation middleware
 func (siw *ServerInterfaceWrapper) FrontendsList(w http.ResponseWriter, r *http.Request) {
 
@@ -1943,6 +2240,60 @@ func (siw *ServerInterfaceWrapper) FrontendsPatch(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.FrontendsPatch(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FrontendPolicyRead operation middleware
+func (siw *ServerInterfaceWrapper) FrontendPolicyRead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id FrontendID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FrontendPolicyRead(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// LogRead operation middleware
+func (siw *ServerInterfaceWrapper) LogRead(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.LogRead(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// LogPatch operation middleware
+func (siw *ServerInterfaceWrapper) LogPatch(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.LogPatch(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2338,6 +2689,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/frontends/{id}", wrapper.FrontendsDestroy)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/frontends/{id}", wrapper.FrontendsRead)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/frontends/{id}", wrapper.FrontendsPatch)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/frontends/{id}/policy", wrapper.FrontendPolicyRead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/frontend-defaults", wrapper.FrontendDefaultsRead)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/frontend-defaults", wrapper.FrontendDefaultsPatch)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/backends", wrapper.BackendsList)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/backends", wrapper.BackendsCreate)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/backends/{id}", wrapper.BackendsDestroy)
@@ -2358,6 +2712,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/agent/events", wrapper.AgentEvents)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/agent/rpc", wrapper.AgentRPC)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/openapi.yaml", wrapper.ContractRead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/log", wrapper.LogRead)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/log", wrapper.LogPatch)
 
 	return m
 }

@@ -23,6 +23,7 @@ import (
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
 	"b3scale/internal/cluster"
+	"b3scale/internal/logtest"
 	"b3scale/internal/pgtest"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
@@ -33,7 +34,7 @@ import (
 const (
 	jwtSecret       = b3scale.Secret("the-api-jwt-secret")
 	jwtSecondSecret = b3scale.Secret("the-second-jwt-secret")
-	causeOfDeath    = "password=hunter2-of-the-database"
+	causeOfDeath    = "no route to db-7.internal"
 
 	frontendSecret  = "a-frontend-secret-of-32-characters" // of those that h.frontend adds
 	frontendSecret2 = "a-second-frontend-secret-of-theirs"
@@ -205,8 +206,9 @@ func (h *harness) instance(opts cluster.Options) (*cluster.Cluster, *Server, htt
 	}
 	server := New(Options{
 		Mind: mind, Store: h.store, Guard: h.guard, Log: h.logger(), Version: "1.2.3", Build: "abcdef0", MaxBody: 64 << 10,
+		Instance: "instance-1", Level: &logLevel{current: "info"},
 	})
-	handler := web.RequestID(web.Recover(h.logger(), web.AccessLog(h.logger(), nil, checkContract(h, server))))
+	handler := web.RequestID(web.AccessLog(h.logger(), web.AccessErrors, nil, web.Recover(h.logger(), checkContract(h, server))))
 	return mind, server, handler
 }
 
@@ -426,6 +428,7 @@ type syncBuffer struct {
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
+	logtest.Keep(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)

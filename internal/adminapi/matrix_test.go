@@ -81,7 +81,10 @@ func newWorld(h *harness) *world {
 	for _, side := range []string{"foreign", "own"} {
 		f, err := h.cluster.AddFrontend(h.Context(), b3scale.Frontend{
 			Key: side + "-frontend-key", Secret: b3scale.Secret(side + "-frontend-secret"), SecondarySecret: b3scale.Secret(side + "-frontend-second"),
-			Active: true, AccountRef: side,
+			Active: true, AccountRef: side, Settings: b3scale.FrontendSettings{
+				Hosts:                []string{side + "-frontend-host.example.org"},
+				CreateOverrideParams: b3scale.Params{"moderatorPW": side + "-frontend-modpw"},
+			},
 		}, b3scale.Actor{})
 		if err != nil {
 			h.Fatal(err)
@@ -110,7 +113,14 @@ func newWorld(h *harness) *world {
 			h.Fatal(err)
 		}
 		w.ids = map[string]string{"frontends": f.ID, "backends": b.ID, "meetings": "internal:" + room.InternalID, "commands": c.ID}
-		w.names = append(w.names, side+"-frontend-key", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name")
+		w.names = append(w.names, side+"-frontend-key", side+"-frontend-host", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name")
+	}
+	_, err := h.cluster.EditFrontendDefaults(h.Context(), b3scale.Actor{}, func(s *b3scale.FrontendSettings) error {
+		s.CreateOverrideParams = b3scale.Params{"attendeePW": "defaults-attpw"}
+		return nil
+	})
+	if err != nil {
+		h.Fatal(err)
 	}
 	if err := h.cluster.Load(h.Context()); err != nil {
 		h.Fatal(err)
@@ -122,10 +132,10 @@ func newWorld(h *harness) *world {
 func (w *world) markers() []string {
 	all := slices.Clone(w.names)
 	for _, side := range []string{"foreign", "own"} {
-		all = append(all, side+"-frontend-secret", side+"-frontend-second", side+"-backend-secret", side+"-backend-second",
+		all = append(all, side+"-frontend-secret", side+"-frontend-second", side+"-frontend-modpw", side+"-backend-secret", side+"-backend-second",
 			side+"-meeting-attpw", side+"-meeting-modpw")
 	}
-	return append(all, jwtSecret.Reveal(), jwtSecondSecret.Reveal())
+	return append(all, "defaults-attpw", jwtSecret.Reveal(), jwtSecondSecret.Reveal())
 }
 
 // admits reports whether a caller may see a marker.
@@ -170,11 +180,12 @@ func wants(pattern string, scopes []auth.Scope, c caller) int {
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
-		"POST /api/v1/frontends":     `{"bbb":{"key":"new","secret":"s"}}`,
-		"POST /api/v1/backends":      `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
-		"PATCH /api/v1/frontends/id": `{}`,
-		"POST /api/v1/agent/events":  `{"boot":"b","events":[]}`,
-		"POST /api/v1/agent/rpc":     `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
+		"POST /api/v1/frontends":          `{"bbb":{"key":"new","secret":"s"}}`,
+		"POST /api/v1/backends":           `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
+		"PATCH /api/v1/frontends/id":      `{}`,
+		"PATCH /api/v1/frontend-defaults": `{"meetings_limit":{"limit":9}}`,
+		"POST /api/v1/agent/events":       `{"boot":"b","events":[]}`,
+		"POST /api/v1/agent/rpc":          `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(promised().operations)) {
 		t.Run(pattern, func(t *testing.T) {

@@ -71,6 +71,20 @@ func (s *moodyStore) DeleteFrontend(ctx context.Context, id string, by b3scale.A
 	return s.Store.DeleteFrontend(ctx, id, by)
 }
 
+func (s *moodyStore) FrontendDefaults(ctx context.Context) (b3scale.FrontendSettings, error) {
+	if err := s.mood(); err != nil {
+		return b3scale.FrontendSettings{}, err
+	}
+	return s.Store.FrontendDefaults(ctx)
+}
+
+func (s *moodyStore) EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit func(*b3scale.FrontendSettings) error) (b3scale.FrontendSettings, error) {
+	if err := s.write(); err != nil {
+		return b3scale.FrontendSettings{}, err
+	}
+	return s.Store.EditFrontendDefaults(ctx, by, edit)
+}
+
 func (s *moodyStore) Backends(ctx context.Context) ([]b3scale.Backend, error) {
 	if err := s.mood(); err != nil {
 		return nil, err

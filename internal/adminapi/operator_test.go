@@ -180,23 +180,32 @@ func TestManyOperators(t *testing.T) {
 // Whatever a body says, a tenant and an agent change nothing that is not theirs.
 func FuzzPatch(f *testing.F) {
 	for _, body := range []string{`{}`, `null`, `{"bbb":null}`, `{"BBB":{"Key":"a"}}`, `{"settings":{"create_default_params":{"a":""},"required_tags":["a",null]}}`,
-		`{"settings":{"recordings":{"visibility_override":null},"default_presentation":{"url":"http://x"}}}`, `{"backend":{"host":"http://x"},"load_factor":0}`} {
+		`{"settings":{"recordings":{"visibility_override":null},"default_presentation":{"url":"http://x"}}}`,
+		`{"settings":{"hosts":["A.example.org"],"create_max_params":{"duration":null},"attendees_limit":{"mode":"block_join"},"allowed_tags":[]}}`, `{"backend":{"host":"http://x"},"load_factor":0}`} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		was := b3scale.Frontend{Key: "k", Secret: "s", AccountRef: "me", Settings: b3scale.FrontendSettings{
 			RequiredTags: b3scale.Tags{"x"}, CreateOverrideParams: b3scale.Params{"o": "1"}, AttendeesLimit: &b3scale.AttendeesLimit{Limit: 1},
+			Hosts: []string{"a.example.org"}, CreateBlockedParams: []string{"logo"}, CreateMaxParams: b3scale.Caps{"duration": 60},
+			RateLimit: &b3scale.RateLimit{RequestsPerSecond: 5},
 		}}
 		now := was
 		edited := frontendBodyOf(&now)
-		if decode(body, &edited) != nil || edited.edit(&now, false) != nil {
+		if decode(body, &edited) != nil {
+			now = was
+		} else if _, err := edited.edit(&now, false); err != nil {
 			now = was
 		}
 		if now.Key != "k" || now.Secret != "s" || now.AccountRef != "me" || now.Active || len(now.Settings.RequiredTags) != 1 ||
 			now.Settings.AttendeesLimit.Limit != 1 || now.Settings.CreateOverrideParams["o"] != "1" {
 			t.Errorf("a tenant has changed %+v with %s", now, body)
 		}
-		if was.Settings.RequiredTags[0] != "x" || len(was.Settings.CreateOverrideParams) != 1 {
+		if s := now.Settings; s.AllowedTags != nil || s.JoinBlockedParams != nil || s.MeetingsLimit != nil || s.Recordings != nil ||
+			len(s.Hosts) != 1 || len(s.CreateBlockedParams) != 1 || s.CreateMaxParams["duration"] != 60 || s.RateLimit.RequestsPerSecond != 5 {
+			t.Errorf("a tenant has changed %+v with %s", s, body)
+		}
+		if was.Settings.RequiredTags[0] != "x" || len(was.Settings.CreateOverrideParams) != 1 || was.Settings.Hosts[0] != "a.example.org" || len(was.Settings.CreateMaxParams) != 1 {
 			t.Errorf("what was stored has changed by %s", body)
 		}
 		if _, err := json.Marshal(frontendOf(&now, nil, auth.Identity{})); err != nil {

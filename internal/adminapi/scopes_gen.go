@@ -16,6 +16,10 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 		return nil, true
 	case "POST /api/v1/ctrl/migrate":
 		return []auth.Scope{"b3scale:admin"}, true
+	case "GET /api/v1/log":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
+	case "PATCH /api/v1/log":
+		return []auth.Scope{"b3scale:admin"}, true
 	case "GET /api/v1/frontends":
 		return []auth.Scope{"b3scale:admin", "b3scale", "b3scale:read"}, true
 	case "POST /api/v1/frontends":
@@ -25,6 +29,12 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 	case "PATCH /api/v1/frontends/{id}":
 		return []auth.Scope{"b3scale:admin", "b3scale"}, true
 	case "DELETE /api/v1/frontends/{id}":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "GET /api/v1/frontends/{id}/policy":
+		return []auth.Scope{"b3scale:admin", "b3scale", "b3scale:read"}, true
+	case "GET /api/v1/frontend-defaults":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
+	case "PATCH /api/v1/frontend-defaults":
 		return []auth.Scope{"b3scale:admin"}, true
 	case "GET /api/v1/backends":
 		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true

@@ -22,6 +22,8 @@ type Mind interface {
 	AddFrontend(ctx context.Context, f b3scale.Frontend, by b3scale.Actor) (b3scale.Frontend, error)
 	EditFrontend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Frontend) error) (b3scale.Frontend, error)
 	DeleteFrontend(ctx context.Context, id string, by b3scale.Actor) (b3scale.Frontend, error)
+	FrontendDefaults(ctx context.Context) (b3scale.FrontendSettings, error)
+	EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit func(*b3scale.FrontendSettings) error) (b3scale.FrontendSettings, error)
 
 	AddBackend(ctx context.Context, b b3scale.Backend, by b3scale.Actor) (b3scale.Backend, error)
 	EditBackend(ctx context.Context, id string, by b3scale.Actor, edit func(*b3scale.Backend) error) (b3scale.Backend, error)
@@ -69,6 +71,10 @@ type Options struct {
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
 	Version string
 	Build   string
+
+	Instance string   // which one of several this is
+	Level    LogLevel // nil: it cannot be changed
+
 	MaxBody int64         // bytes of a request body; 0: 1 MiB
 	Timeout time.Duration // of one request; 0: 60 s
 }
@@ -128,7 +134,7 @@ func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // it is passed on as it is
 		panic(cause) // the server knows what this means
 	}
-	s.Log.ErrorContext(r.Context(), "panic", "cause", cause, "stack", string(debug.Stack()))
+	s.Log.ErrorContext(r.Context(), "panic", "cause", web.Redacted(cause), "stack", string(debug.Stack()))
 	s.send(w, r, http.StatusInternalServerError, Problem{Message: http.StatusText(http.StatusInternalServerError)})
 }
 
@@ -146,6 +152,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, statusError{http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)})
 		return
 	}
+	web.Note(w, notes{pattern, who(r).Subject})
 	if len(scopes) > 0 && !who(r).HasAny(scopes...) {
 		auth.Forbidden(w, scopes...)
 		return
@@ -153,6 +160,17 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
 	s.mux.ServeHTTP(w, r)
 }
+
+// notes are for the line of a request in the log.
+type notes struct{ route, subject string }
+
+// LogAttrs tell which operation it was and whose token.
+func (n notes) LogAttrs() []slog.Attr {
+	return []slog.Attr{slog.String("route", n.route), slog.String("subject", n.subject)}
+}
+
+// Matters leaves it to the status.
+func (notes) Matters() bool { return false }
 
 // who sends the request.
 func who(r *http.Request) auth.Identity {

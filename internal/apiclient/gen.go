@@ -65,6 +65,27 @@ func (e AgentResultStatus) Valid() bool {
 	}
 }
 
+// Defines values for AttendeesLimitMode.
+const (
+	AttendeesLimitModeBlockCreate AttendeesLimitMode = "block_create"
+	AttendeesLimitModeBlockJoin   AttendeesLimitMode = "block_join"
+	AttendeesLimitModeWarn        AttendeesLimitMode = "warn"
+)
+
+// Valid indicates whether the value is a known member of the AttendeesLimitMode enum.
+func (e AttendeesLimitMode) Valid() bool {
+	switch e {
+	case AttendeesLimitModeBlockCreate:
+		return true
+	case AttendeesLimitModeBlockJoin:
+		return true
+	case AttendeesLimitModeWarn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -110,6 +131,24 @@ func (e NodeState) Valid() bool {
 	case NodeStateReady:
 		return true
 	case NodeStateStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SettingSource.
+const (
+	SettingSourceDefaults SettingSource = "defaults"
+	SettingSourceFrontend SettingSource = "frontend"
+)
+
+// Valid indicates whether the value is a known member of the SettingSource enum.
+func (e SettingSource) Valid() bool {
+	switch e {
+	case SettingSourceDefaults:
+		return true
+	case SettingSourceFrontend:
 		return true
 	default:
 		return false
@@ -299,11 +338,22 @@ type Attendee struct {
 	UserID string `json:"UserID"`
 }
 
-// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
+// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
 type AttendeesLimit struct {
 	// Limit So many. 0 means no limit.
 	Limit int `json:"limit"`
+
+	// Mode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+	// only counted and logged.
+	Mode AttendeesLimitMode `json:"mode"`
+
+	// ModeratorsExempt Whether people who moderate are always let in and not counted.
+	ModeratorsExempt bool `json:"moderators_exempt"`
 }
+
+// AttendeesLimitMode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+// only counted and logged.
+type AttendeesLimitMode string
 
 // AuditEntry One change.
 type AuditEntry struct {
@@ -340,7 +390,7 @@ type AuditObject struct {
 	// ID Its id.
 	ID string `json:"id"`
 
-	// Kind `frontend`, `backend`, `meeting`, `command` or `database`.
+	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database` or `log`.
 	Kind string `json:"kind"`
 
 	// Name Its name for people, such as the key of a frontend or the host of a backend.
@@ -460,6 +510,10 @@ type Breakout struct {
 	Sequence int `json:"Sequence"`
 }
 
+// Caps The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+// often means without limit, counts as larger.
+type Caps = map[string]int
+
 // Command Something to be done once.
 type Command struct {
 	// Action What is to be done.
@@ -543,7 +597,7 @@ type DefaultPresentation struct {
 	// Force Whether they replace slides that the frontend sends.
 	Force bool `json:"force"`
 
-	// URL Where the nodes fetch the slides.
+	// URL Where the nodes fetch the slides. Empty for none, in place of the default of the installation.
 	URL string `json:"url"`
 }
 
@@ -572,6 +626,9 @@ type Frontend struct {
 
 	// UpdatedAt When it was last changed.
 	UpdatedAt time.Time `json:"updated_at"`
+
+	// Warnings What was just saved and is perhaps not meant, each with the path of its member. Absent when there is nothing.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // FrontendBBB How the frontend speaks to the BigBlueButton API.
@@ -592,12 +649,9 @@ type FrontendBBB struct {
 	SecretUsedAt *time.Time `json:"secret_used_at"`
 }
 
-// FrontendPatch What is to change. Everything may be absent. An empty text or null removes the second secret.
-type FrontendPatch = json.RawMessage
-
-// FrontendSettings What the frontend's meetings look like and where they run.
-type FrontendSettings struct {
-	// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
+// FrontendDefaults The settings that count for every frontend that does not set them itself.
+type FrontendDefaults struct {
+	// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
 	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
@@ -624,6 +678,133 @@ type FrontendSettings struct {
 
 	// RequiredTags A backend must have all of these tags to get its new meetings.
 	RequiredTags []string `json:"required_tags"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+	// often means without limit, counts as larger.
+	CreateMaxParams Caps `json:"create_max_params"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+	RateLimit *RateLimit `json:"rate_limit"`
+
+	// Warnings What was just saved and is perhaps not meant, each with the path of its member. Absent when there is nothing.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// FrontendDefaultsPatch What is to change: any of the settings of a frontend but `hosts`. They are merged as those of a frontend are.
+type FrontendDefaultsPatch = json.RawMessage
+
+// FrontendPatch What is to change. Everything may be absent. An empty text or null removes the second secret.
+type FrontendPatch = json.RawMessage
+
+// FrontendPolicy What counts for a frontend, and why.
+type FrontendPolicy struct {
+	// Settings What the frontend's meetings look like and where they run.
+	Settings FrontendSettings `json:"settings"`
+
+	// Sources Where each setting that is set comes from, by its name. One parameter or cap is called
+	// `create_max_params.duration`.
+	Sources map[string]SettingSource `json:"sources"`
+
+	// Usage What the limits of a frontend count. A breakout room is no meeting of its own here, and the people in it count in the
+	// meeting that they came from. People who are about to come, and have a place reserved, are not there yet.
+	Usage FrontendUsage `json:"usage"`
+}
+
+// FrontendSettings What the frontend's meetings look like and where they run.
+type FrontendSettings struct {
+	// AttendeesLimit How many people the frontend may have in all its meetings together. Null when it is not set.
+	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
+
+	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	CreateDefaultParams Params `json:"create_default_params"`
+
+	// CreateOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	CreateOverrideParams Params `json:"create_override_params"`
+
+	// DefaultPresentation Slides for meetings that bring none. Null for none.
+	DefaultPresentation *DefaultPresentation `json:"default_presentation"`
+
+	// JoinDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	JoinDefaultParams Params `json:"join_default_params"`
+
+	// JoinOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
+	// override parameters replace what it sends. Values are strings, and never empty.
+	JoinOverrideParams Params `json:"join_override_params"`
+
+	// Recordings What becomes of the frontend's recordings. Null for nothing special.
+	Recordings *RecordingSettings `json:"recordings"`
+
+	// RequiredTags A backend must have all of these tags to get its new meetings.
+	RequiredTags []string `json:"required_tags"`
+
+	// Hosts Host names at which `/bigbluebutton/api/` is this frontend's, in lower case. Nobody else has them.
+	Hosts []string `json:"hosts"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
+	// often means without limit, counts as larger.
+	CreateMaxParams Caps `json:"create_max_params"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+	RateLimit *RateLimit `json:"rate_limit"`
+}
+
+// FrontendUsage What the limits of a frontend count. A breakout room is no meeting of its own here, and the people in it count in the
+// meeting that they came from. People who are about to come, and have a place reserved, are not there yet.
+type FrontendUsage struct {
+	// Meetings How many meetings it has.
+	Meetings int `json:"meetings"`
+
+	// Moderators Who of them moderate.
+	Moderators int `json:"moderators"`
+
+	// Participants Everybody in its meetings.
+	Participants int `json:"participants"`
+}
+
+// LogPatch What is to change.
+type LogPatch = json.RawMessage
+
+// LogSettings How much an instance logs.
+type LogSettings struct {
+	// Configured The level of the settings.
+	//
+	// Example: info
+	Configured string `json:"configured"`
+
+	// Instance Which instance this is.
+	Instance string `json:"instance"`
+
+	// Level The least important messages that are logged.
+	//
+	// Example: debug
+	Level string `json:"level"`
 }
 
 // Meeting A meeting and where it is.
@@ -737,6 +918,12 @@ type MeetingInfo struct {
 // MeetingPatch What is to change.
 type MeetingPatch = json.RawMessage
 
+// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+type MeetingsLimit struct {
+	// Limit So many. 0 means no limit.
+	Limit int `json:"limit"`
+}
+
 // Migration The last migration that was applied. Null when there was none.
 type Migration struct {
 	// AppliedAt When it was applied.
@@ -747,6 +934,19 @@ type Migration struct {
 
 	// Version Its number.
 	Version int64 `json:"version"`
+}
+
+// NewAttendeesLimit How many people the frontend may have in all its meetings together.
+type NewAttendeesLimit struct {
+	// Limit So many. 0 means no limit.
+	Limit int `json:"limit"`
+
+	// Mode What happens at the limit. `block_join`: nobody more comes in. `block_create`: no new meeting is placed. `warn`: it is
+	// only counted and logged.
+	Mode *AttendeesLimitMode `json:"mode,omitempty"`
+
+	// ModeratorsExempt Whether people who moderate are always let in and not counted. Absent means no.
+	ModeratorsExempt *bool `json:"moderators_exempt,omitempty"`
 }
 
 // NewBackend A backend to be added.
@@ -788,6 +988,9 @@ type NewBackendSettings struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
+// NewCaps The largest values of numeric parameters of create by name. 0 and null are dropped.
+type NewCaps = map[string]int
+
 // NewCommand A command to be given.
 type NewCommand struct {
 	// Action `end_all_meetings` closes all rooms on one backend. There is no other action.
@@ -814,7 +1017,7 @@ type NewFrontend struct {
 	// BBB How the frontend will speak to the BigBlueButton API.
 	BBB NewFrontendBBB `json:"bbb"`
 
-	// Settings Settings of a frontend. What is absent or null has its default.
+	// Settings Settings of a frontend. What is absent or null is as the defaults of the installation say.
 	Settings *NewFrontendSettings `json:"settings,omitempty"`
 }
 
@@ -830,10 +1033,10 @@ type NewFrontendBBB struct {
 	Secret string `json:"secret"`
 }
 
-// NewFrontendSettings Settings of a frontend. What is absent or null has its default.
+// NewFrontendSettings Settings of a frontend. What is absent or null is as the defaults of the installation say.
 type NewFrontendSettings struct {
-	// AttendeesLimit How many people the frontend may have in all its meetings together. Null for no limit.
-	AttendeesLimit *AttendeesLimit `json:"attendees_limit,omitempty"`
+	// AttendeesLimit How many people the frontend may have in all its meetings together.
+	AttendeesLimit *NewAttendeesLimit `json:"attendees_limit,omitempty"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped.
 	CreateDefaultParams NewParams `json:"create_default_params,omitempty"`
@@ -855,10 +1058,40 @@ type NewFrontendSettings struct {
 
 	// RequiredTags A backend must have all of these tags to get its new meetings.
 	RequiredTags []string `json:"required_tags,omitempty"`
+
+	// Hosts Host names at which `/bigbluebutton/api/` is this frontend's, in lower case. Nobody else has them.
+	Hosts []string `json:"hosts,omitempty"`
+
+	// AllowedTags Tags that a create may ask for with `meta_server-tag`. `*` stands for all; none when empty.
+	AllowedTags []string `json:"allowed_tags,omitempty"`
+
+	// CreateBlockedParams Parameters of create that never reach a node.
+	CreateBlockedParams []string `json:"create_blocked_params,omitempty"`
+
+	// JoinBlockedParams Parameters of join that never reach a node.
+	JoinBlockedParams []string `json:"join_blocked_params,omitempty"`
+
+	// CreateMaxParams The largest values of numeric parameters of create by name. 0 and null are dropped.
+	CreateMaxParams NewCaps `json:"create_max_params,omitempty"`
+
+	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
+	MeetingsLimit *MeetingsLimit `json:"meetings_limit,omitempty"`
+
+	// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance.
+	RateLimit *NewRateLimit `json:"rate_limit,omitempty"`
 }
 
 // NewParams Parameters of the BigBlueButton API by name. Empty values are dropped.
 type NewParams = map[string]string
+
+// NewRateLimit How many calls of the BigBlueButton API the frontend may make at each instance.
+type NewRateLimit struct {
+	// Burst So many at once, after a pause. 0 or absent means as many as in a second.
+	Burst *int `json:"burst,omitempty"`
+
+	// RequestsPerSecond So many for long. 0 means any number.
+	RequestsPerSecond float64 `json:"requests_per_second"`
+}
 
 // NodeState What the node was last seen to be: `init` before the first look, `error` when it does not answer.
 type NodeState string
@@ -879,11 +1112,23 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
+// RateLimit How many calls of the BigBlueButton API the frontend may make at each instance. Null when it is not set.
+type RateLimit struct {
+	// Burst So many at once, after a pause. 0 means as many as in a second.
+	Burst int `json:"burst"`
+
+	// RequestsPerSecond So many for long. 0 means any number.
+	RequestsPerSecond float64 `json:"requests_per_second"`
+}
+
 // RecordingSettings What becomes of the frontend's recordings. Null for nothing special.
 type RecordingSettings struct {
 	// VisibilityOverride The visibility that every new recording gets. Null to leave it as it comes.
 	VisibilityOverride *string `json:"visibility_override"`
 }
+
+// SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
+type SettingSource string
 
 // Status What runs here, and for whom.
 type Status struct {
@@ -927,9 +1172,12 @@ type Offset = int
 // Order Example: -created_at,id
 type Order = string
 
+// Log How much an instance logs.
+type Log = LogSettings
+
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `backend`, `meeting`, `command`, `database`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1076,11 +1324,17 @@ type BackendsPatchJSONRequestBody = BackendPatch
 // CommandsCreateJSONRequestBody defines body for CommandsCreate for application/json ContentType.
 type CommandsCreateJSONRequestBody = NewCommand
 
+// FrontendDefaultsPatchJSONRequestBody defines body for FrontendDefaultsPatch for application/json ContentType.
+type FrontendDefaultsPatchJSONRequestBody = FrontendDefaultsPatch
+
 // FrontendsCreateJSONRequestBody defines body for FrontendsCreate for application/json ContentType.
 type FrontendsCreateJSONRequestBody = NewFrontend
 
 // FrontendsPatchJSONRequestBody defines body for FrontendsPatch for application/json ContentType.
 type FrontendsPatchJSONRequestBody = FrontendPatch
+
+// LogPatchJSONRequestBody defines body for LogPatch for application/json ContentType.
+type LogPatchJSONRequestBody = LogPatch
 
 // MeetingsPatchJSONRequestBody defines body for MeetingsPatch for application/json ContentType.
 type MeetingsPatchJSONRequestBody = MeetingPatch
@@ -1365,6 +1619,33 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/ctrl/migrate (the `CtrlMigrate` operationId).
 	CtrlMigrate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// FrontendDefaultsRead Show the defaults of frontends
+	//
+	// The settings that count for every frontend that does not set them itself.
+	//
+	// Corresponds with GET /api/v1/frontend-defaults (the `FrontendDefaultsRead` operationId).
+	FrontendDefaultsRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FrontendDefaultsPatchWithBody Change the defaults of frontends
+	//
+	// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+	// no defaults.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+	FrontendDefaultsPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FrontendDefaultsPatch Change the defaults of frontends
+	//
+	// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+	// no defaults.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+	FrontendDefaultsPatch(ctx context.Context, body FrontendDefaultsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// FrontendsList List frontends
 	//
 	// A token that has only the scope `b3scale` sees its own frontends, whatever the filters say.
@@ -1374,7 +1655,8 @@ type ClientInterface interface {
 
 	// FrontendsCreateWithBody Add a frontend
 	//
-	// The id comes from the server. Members that are not described here are ignored.
+	// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+	// what was saved and is perhaps not meant.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1383,7 +1665,8 @@ type ClientInterface interface {
 
 	// FrontendsCreate Add a frontend
 	//
-	// The id comes from the server. Members that are not described here are ignored.
+	// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+	// what was saved and is perhaps not meant.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1409,7 +1692,8 @@ type ClientInterface interface {
 	//
 	// Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 	// operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-	// and the default parameters. Members that it may not change may be there as they are.
+	// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+	// tells of what was saved and is perhaps not meant.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1420,12 +1704,47 @@ type ClientInterface interface {
 	//
 	// Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 	// operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-	// and the default parameters. Members that it may not change may be there as they are.
+	// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+	// tells of what was saved and is perhaps not meant.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/frontends/{id} (the `FrontendsPatch` operationId).
 	FrontendsPatch(ctx context.Context, id FrontendID, body FrontendsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FrontendPolicyRead Show what counts for a frontend
+	//
+	// Its settings together with the defaults of the installation, where each of them comes from, and what the limits
+	// count now. With only the scope `b3scale`, frontends of others are not found, and passwords in the defaults are
+	// masked.
+	//
+	// Corresponds with GET /api/v1/frontends/{id}/policy (the `FrontendPolicyRead` operationId).
+	FrontendPolicyRead(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogRead Show the level of the log
+	//
+	// How much the instance that answers this logs.
+	//
+	// Corresponds with GET /api/v1/log (the `LogRead` operationId).
+	LogRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogPatchWithBody Change the level of the log
+	//
+	// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+	LogPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogPatch Change the level of the log
+	//
+	// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+	LogPatch(ctx context.Context, body LogPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// MeetingsList List meetings
 	//
@@ -1914,6 +2233,63 @@ func (c *Client) CtrlMigrate(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
+// FrontendDefaultsRead Show the defaults of frontends
+//
+// The settings that count for every frontend that does not set them itself.
+//
+// Corresponds with GET /api/v1/frontend-defaults (the `FrontendDefaultsRead` operationId).
+func (c *Client) FrontendDefaultsRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFrontendDefaultsReadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FrontendDefaultsPatchWithBody Change the defaults of frontends
+//
+// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+// no defaults.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+func (c *Client) FrontendDefaultsPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFrontendDefaultsPatchRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FrontendDefaultsPatch Change the defaults of frontends
+//
+// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+// no defaults.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+func (c *Client) FrontendDefaultsPatch(ctx context.Context, body FrontendDefaultsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFrontendDefaultsPatchRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // FrontendsList List frontends
 //
 // A token that has only the scope `b3scale` sees its own frontends, whatever the filters say.
@@ -1933,7 +2309,8 @@ func (c *Client) FrontendsList(ctx context.Context, params *FrontendsListParams,
 
 // FrontendsCreateWithBody Add a frontend
 //
-// The id comes from the server. Members that are not described here are ignored.
+// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+// what was saved and is perhaps not meant.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1952,7 +2329,8 @@ func (c *Client) FrontendsCreateWithBody(ctx context.Context, contentType string
 
 // FrontendsCreate Add a frontend
 //
-// The id comes from the server. Members that are not described here are ignored.
+// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+// what was saved and is perhaps not meant.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2008,7 +2386,8 @@ func (c *Client) FrontendsRead(ctx context.Context, id FrontendID, reqEditors ..
 //
 // Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 // operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-// and the default parameters. Members that it may not change may be there as they are.
+// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+// tells of what was saved and is perhaps not meant.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2029,13 +2408,88 @@ func (c *Client) FrontendsPatchWithBody(ctx context.Context, id FrontendID, cont
 //
 // Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 // operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-// and the default parameters. Members that it may not change may be there as they are.
+// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+// tells of what was saved and is perhaps not meant.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/frontends/{id} (the `FrontendsPatch` operationId).
 func (c *Client) FrontendsPatch(ctx context.Context, id FrontendID, body FrontendsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFrontendsPatchRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FrontendPolicyRead Show what counts for a frontend
+//
+// Its settings together with the defaults of the installation, where each of them comes from, and what the limits
+// count now. With only the scope `b3scale`, frontends of others are not found, and passwords in the defaults are
+// masked.
+//
+// Corresponds with GET /api/v1/frontends/{id}/policy (the `FrontendPolicyRead` operationId).
+func (c *Client) FrontendPolicyRead(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFrontendPolicyReadRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogRead Show the level of the log
+//
+// How much the instance that answers this logs.
+//
+// Corresponds with GET /api/v1/log (the `LogRead` operationId).
+func (c *Client) LogRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogReadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogPatchWithBody Change the level of the log
+//
+// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+func (c *Client) LogPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogPatchRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogPatch Change the level of the log
+//
+// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+func (c *Client) LogPatch(ctx context.Context, body LogPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogPatchRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3009,6 +3463,73 @@ func NewCtrlMigrateRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewFrontendDefaultsReadRequest constructs an http.Request for the FrontendDefaultsRead method
+func NewFrontendDefaultsReadRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/frontend-defaults")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFrontendDefaultsPatchRequest calls the generic FrontendDefaultsPatch builder with application/json body
+func NewFrontendDefaultsPatchRequest(server string, body FrontendDefaultsPatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFrontendDefaultsPatchRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewFrontendDefaultsPatchRequestWithBody constructs an http.Request for the FrontendDefaultsPatch method, with any body, and a specified content type
+func NewFrontendDefaultsPatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/frontend-defaults")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewFrontendsListRequest constructs an http.Request for the FrontendsList method
 func NewFrontendsListRequest(server string, params *FrontendsListParams) (*http.Request, error) {
 	var err error
@@ -3259,6 +3780,107 @@ func NewFrontendsPatchRequestWithBody(server string, id FrontendID, contentType 
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/frontends/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFrontendPolicyReadRequest constructs an http.Request for the FrontendPolicyRead method
+func NewFrontendPolicyReadRequest(server string, id FrontendID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/frontends/%s/policy", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLogReadRequest constructs an http.Request for the LogRead method
+func NewLogReadRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/log")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLogPatchRequest calls the generic LogPatch builder with application/json body
+func NewLogPatchRequest(server string, body LogPatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLogPatchRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewLogPatchRequestWithBody constructs an http.Request for the LogPatch method, with any body, and a specified content type
+func NewLogPatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/log")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3894,6 +4516,35 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/ctrl/migrate (the `CtrlMigrate` operationId).
 	CtrlMigrateWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*CtrlMigrateResponse, error)
 
+	// FrontendDefaultsReadWithResponse Show the defaults of frontends
+	//
+	// The settings that count for every frontend that does not set them itself.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/frontend-defaults (the `FrontendDefaultsRead` operationId).
+	FrontendDefaultsReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*FrontendDefaultsReadResponse, error)
+
+	// FrontendDefaultsPatchWithBodyWithResponse Change the defaults of frontends
+	//
+	// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+	// no defaults.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+	FrontendDefaultsPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FrontendDefaultsPatchResponse, error)
+
+	// FrontendDefaultsPatchWithResponse Change the defaults of frontends
+	//
+	// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+	// no defaults.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+	FrontendDefaultsPatchWithResponse(ctx context.Context, body FrontendDefaultsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*FrontendDefaultsPatchResponse, error)
+
 	// FrontendsListWithResponse List frontends
 	//
 	// A token that has only the scope `b3scale` sees its own frontends, whatever the filters say.
@@ -3905,7 +4556,8 @@ type ClientWithResponsesInterface interface {
 
 	// FrontendsCreateWithBodyWithResponse Add a frontend
 	//
-	// The id comes from the server. Members that are not described here are ignored.
+	// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+	// what was saved and is perhaps not meant.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3914,7 +4566,8 @@ type ClientWithResponsesInterface interface {
 
 	// FrontendsCreateWithResponse Add a frontend
 	//
-	// The id comes from the server. Members that are not described here are ignored.
+	// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+	// what was saved and is perhaps not meant.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3944,7 +4597,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 	// operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-	// and the default parameters. Members that it may not change may be there as they are.
+	// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+	// tells of what was saved and is perhaps not meant.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3955,12 +4609,51 @@ type ClientWithResponsesInterface interface {
 	//
 	// Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 	// operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-	// and the default parameters. Members that it may not change may be there as they are.
+	// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+	// tells of what was saved and is perhaps not meant.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/frontends/{id} (the `FrontendsPatch` operationId).
 	FrontendsPatchWithResponse(ctx context.Context, id FrontendID, body FrontendsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*FrontendsPatchResponse, error)
+
+	// FrontendPolicyReadWithResponse Show what counts for a frontend
+	//
+	// Its settings together with the defaults of the installation, where each of them comes from, and what the limits
+	// count now. With only the scope `b3scale`, frontends of others are not found, and passwords in the defaults are
+	// masked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/frontends/{id}/policy (the `FrontendPolicyRead` operationId).
+	FrontendPolicyReadWithResponse(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*FrontendPolicyReadResponse, error)
+
+	// LogReadWithResponse Show the level of the log
+	//
+	// How much the instance that answers this logs.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/log (the `LogRead` operationId).
+	LogReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogReadResponse, error)
+
+	// LogPatchWithBodyWithResponse Change the level of the log
+	//
+	// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+	LogPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogPatchResponse, error)
+
+	// LogPatchWithResponse Change the level of the log
+	//
+	// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+	LogPatchWithResponse(ctx context.Context, body LogPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LogPatchResponse, error)
 
 	// MeetingsListWithResponse List meetings
 	//
@@ -4422,6 +5115,52 @@ func (r CtrlMigrateResponse) StatusCode() int {
 	return 0
 }
 
+type FrontendDefaultsReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FrontendDefaults
+}
+
+// Status returns HTTPResponse.Status
+func (r FrontendDefaultsReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FrontendDefaultsReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type FrontendDefaultsPatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FrontendDefaults
+}
+
+// Status returns HTTPResponse.Status
+func (r FrontendDefaultsPatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FrontendDefaultsPatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // FrontendsListResponse200Headers the declared response headers of an HTTP 200 response for FrontendsList
 type FrontendsListResponse200Headers struct {
 	XTotalCount int
@@ -4538,6 +5277,75 @@ func (r FrontendsPatchResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r FrontendsPatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type FrontendPolicyReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FrontendPolicy
+}
+
+// Status returns HTTPResponse.Status
+func (r FrontendPolicyReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FrontendPolicyReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type LogReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Log
+}
+
+// Status returns HTTPResponse.Status
+func (r LogReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type LogPatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Log
+}
+
+// Status returns HTTPResponse.Status
+func (r LogPatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogPatchResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5045,6 +5853,53 @@ func (c *ClientWithResponses) CtrlMigrateWithResponse(ctx context.Context, reqEd
 	return ParseCtrlMigrateResponse(rsp)
 }
 
+// FrontendDefaultsReadWithResponse Show the defaults of frontends
+//
+// The settings that count for every frontend that does not set them itself.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/frontend-defaults (the `FrontendDefaultsRead` operationId).
+func (c *ClientWithResponses) FrontendDefaultsReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*FrontendDefaultsReadResponse, error) {
+	rsp, err := c.FrontendDefaultsRead(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFrontendDefaultsReadResponse(rsp)
+}
+
+// FrontendDefaultsPatchWithBodyWithResponse Change the defaults of frontends
+//
+// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+// no defaults.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+func (c *ClientWithResponses) FrontendDefaultsPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FrontendDefaultsPatchResponse, error) {
+	rsp, err := c.FrontendDefaultsPatchWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFrontendDefaultsPatchResponse(rsp)
+}
+
+// FrontendDefaultsPatchWithResponse Change the defaults of frontends
+//
+// Members that are absent stay as they are. All frontends that do not set what changes have it at once. Hosts have
+// no defaults.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/frontend-defaults (the `FrontendDefaultsPatch` operationId).
+func (c *ClientWithResponses) FrontendDefaultsPatchWithResponse(ctx context.Context, body FrontendDefaultsPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*FrontendDefaultsPatchResponse, error) {
+	rsp, err := c.FrontendDefaultsPatch(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFrontendDefaultsPatchResponse(rsp)
+}
+
 // FrontendsListWithResponse List frontends
 //
 // A token that has only the scope `b3scale` sees its own frontends, whatever the filters say.
@@ -5062,7 +5917,8 @@ func (c *ClientWithResponses) FrontendsListWithResponse(ctx context.Context, par
 
 // FrontendsCreateWithBodyWithResponse Add a frontend
 //
-// The id comes from the server. Members that are not described here are ignored.
+// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+// what was saved and is perhaps not meant.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5077,7 +5933,8 @@ func (c *ClientWithResponses) FrontendsCreateWithBodyWithResponse(ctx context.Co
 
 // FrontendsCreateWithResponse Add a frontend
 //
-// The id comes from the server. Members that are not described here are ignored.
+// The id comes from the server. Members that are not described here are ignored. `warnings` in the answer tells of
+// what was saved and is perhaps not meant.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5125,7 +5982,8 @@ func (c *ClientWithResponses) FrontendsReadWithResponse(ctx context.Context, id 
 //
 // Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 // operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-// and the default parameters. Members that it may not change may be there as they are.
+// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+// tells of what was saved and is perhaps not meant.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5142,7 +6000,8 @@ func (c *ClientWithResponses) FrontendsPatchWithBodyWithResponse(ctx context.Con
 //
 // Members that are absent stay as they are. A token that has only the scope `b3scale` may not change what the
 // operator decides: `active`, the key, the secrets, `account_ref`, and all settings but the default presentation
-// and the default parameters. Members that it may not change may be there as they are.
+// and the default parameters. Members that it may not change may be there as they are. `warnings` in the answer
+// tells of what was saved and is perhaps not meant.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5153,6 +6012,68 @@ func (c *ClientWithResponses) FrontendsPatchWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseFrontendsPatchResponse(rsp)
+}
+
+// FrontendPolicyReadWithResponse Show what counts for a frontend
+//
+// Its settings together with the defaults of the installation, where each of them comes from, and what the limits
+// count now. With only the scope `b3scale`, frontends of others are not found, and passwords in the defaults are
+// masked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/frontends/{id}/policy (the `FrontendPolicyRead` operationId).
+func (c *ClientWithResponses) FrontendPolicyReadWithResponse(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*FrontendPolicyReadResponse, error) {
+	rsp, err := c.FrontendPolicyRead(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFrontendPolicyReadResponse(rsp)
+}
+
+// LogReadWithResponse Show the level of the log
+//
+// How much the instance that answers this logs.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/log (the `LogRead` operationId).
+func (c *ClientWithResponses) LogReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogReadResponse, error) {
+	rsp, err := c.LogRead(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogReadResponse(rsp)
+}
+
+// LogPatchWithBodyWithResponse Change the level of the log
+//
+// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+func (c *ClientWithResponses) LogPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogPatchResponse, error) {
+	rsp, err := c.LogPatchWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogPatchResponse(rsp)
+}
+
+// LogPatchWithResponse Change the level of the log
+//
+// It counts at once, for the instance that answers this and until it is changed again or the instance stops.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/log (the `LogPatch` operationId).
+func (c *ClientWithResponses) LogPatchWithResponse(ctx context.Context, body LogPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LogPatchResponse, error) {
+	rsp, err := c.LogPatch(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogPatchResponse(rsp)
 }
 
 // MeetingsListWithResponse List meetings
@@ -5722,6 +6643,58 @@ func ParseCtrlMigrateResponse(rsp *http.Response) (*CtrlMigrateResponse, error) 
 	return response, nil
 }
 
+// ParseFrontendDefaultsReadResponse parses an HTTP response from a FrontendDefaultsReadWithResponse call
+func ParseFrontendDefaultsReadResponse(rsp *http.Response) (*FrontendDefaultsReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FrontendDefaultsReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FrontendDefaults
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFrontendDefaultsPatchResponse parses an HTTP response from a FrontendDefaultsPatchWithResponse call
+func ParseFrontendDefaultsPatchResponse(rsp *http.Response) (*FrontendDefaultsPatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FrontendDefaultsPatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FrontendDefaults
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseFrontendsListResponse parses an HTTP response from a FrontendsListWithResponse call
 func ParseFrontendsListResponse(rsp *http.Response) (*FrontendsListResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5855,6 +6828,84 @@ func ParseFrontendsPatchResponse(rsp *http.Response) (*FrontendsPatchResponse, e
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Frontend
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFrontendPolicyReadResponse parses an HTTP response from a FrontendPolicyReadWithResponse call
+func ParseFrontendPolicyReadResponse(rsp *http.Response) (*FrontendPolicyReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FrontendPolicyReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FrontendPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLogReadResponse parses an HTTP response from a LogReadWithResponse call
+func ParseLogReadResponse(rsp *http.Response) (*LogReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Log
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLogPatchResponse parses an HTTP response from a LogPatchWithResponse call
+func ParseLogPatchResponse(rsp *http.Response) (*LogPatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogPatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Log
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
