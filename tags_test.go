@@ -30,3 +30,34 @@ func TestTagsCover(t *testing.T) {
 		}
 	}
 }
+
+func TestTagWishMetBy(t *testing.T) {
+	t.Parallel()
+	type tags = b3scale.Tags
+	for _, c := range []struct {
+		name           string
+		wish           b3scale.TagWish
+		tags, required tags
+		want           bool
+	}{
+		{"nothing asked", b3scale.TagWish{}, nil, nil, true},
+		{"nothing asked of tagged", b3scale.TagWish{}, tags{"a"}, nil, true},
+		{"one of two", b3scale.TagWish{AnyOf: tags{"a", "b"}}, tags{"x", "b"}, nil, true},
+		{"none of two", b3scale.TagWish{AnyOf: tags{"a", "b"}}, tags{"x"}, nil, false},
+		{"case", b3scale.TagWish{AnyOf: tags{"a"}}, tags{"A"}, nil, false},
+		{"untagged", b3scale.TagWish{Untagged: true}, nil, nil, true},
+		{"untagged, empty tag", b3scale.TagWish{Untagged: true}, tags{""}, nil, true},
+		{"untagged of tagged", b3scale.TagWish{Untagged: true}, tags{"a"}, nil, false},
+		{"untagged but for required", b3scale.TagWish{Untagged: true}, tags{"r", "s"}, tags{"s", "r"}, true},
+		{"untagged, one too many", b3scale.TagWish{Untagged: true}, tags{"r", "a"}, tags{"r"}, false},
+		{"either, by its tag", b3scale.TagWish{AnyOf: tags{"a"}, Untagged: true}, tags{"a", "b"}, nil, true},
+		{"either, without", b3scale.TagWish{AnyOf: tags{"a"}, Untagged: true}, nil, nil, true},
+		{"neither", b3scale.TagWish{AnyOf: tags{"a"}, Untagged: true}, tags{"b"}, nil, false},
+		{"all refused", b3scale.TagWish{Refused: tags{"a"}}, tags{"b"}, nil, true},
+		{"all refused, insisted", b3scale.TagWish{Refused: tags{"a"}, Required: true}, tags{"a"}, nil, false},
+	} {
+		if got := c.wish.MetBy(c.tags, c.required); got != c.want {
+			t.Errorf("%s: got %t, want %t", c.name, got, c.want)
+		}
+	}
+}

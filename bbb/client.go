@@ -104,6 +104,9 @@ func NewClient(opts ClientOptions) *Client {
 // Do sends one call and reads its answer, FAILED ones included. What brings no
 // answer is a *CallError, which tells whether the node may have executed it.
 func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) {
+	trace := TraceOf(ctx)
+	trace.begin(node.BaseURL)
+	defer trace.end()
 	var sent atomic.Bool // set by the connection's own goroutine
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	fail := func(outcome Outcome, err error) (*Answer, error) {
@@ -113,6 +116,7 @@ func (c *Client) Do(ctx context.Context, node Node, call Call) (*Answer, error) 
 	if err != nil {
 		return fail(Refused, err)
 	}
+	trace.sendOn(req.Header)
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		if sent.Load() {

@@ -316,6 +316,21 @@ func TestMalformedAnswers(t *testing.T) {
 	}
 }
 
+// A broken answer may repeat what was asked, at any place: parsers like to
+// quote what they stumble over.
+func TestMalformedAnswersThatEchoTheQuery(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []string{
+		"%s", "<%s>", "<response %s>", "<response><%[1]s></%[1]s>", "<response>&%s;</response>", "<response a=%s></response>",
+		"<response></%s>", "<!%s><response/>", "<?xml %s?><response>", "<response><![CDATA[%s", `<?xml version="1.0" encoding="%s"?><response/>`,
+	} {
+		node := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(w, broken, r.URL.RawQuery)
+		})
+		do(t.Context(), t, bbb.ClientOptions{}, node, bbb.Malformed)
+	}
+}
+
 func TestAnswersThatAreTooLarge(t *testing.T) {
 	t.Parallel()
 	body := bbb.RunningAnswer(true)

@@ -2,6 +2,7 @@ package bbb
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 )
 
@@ -27,12 +28,31 @@ func (ed *Edit) SetText(e Element, text string) {
 	}
 	n := e.node()
 	if n.inner == 0 { // <name/> gets an end tag
-		name := string(ed.doc.raw[n.name:n.nameTo])
-		slash := bytes.LastIndexByte(ed.doc.raw[:n.end], '/')
-		ed.changes = append(ed.changes, change{slash, int(n.end), ">" + EscapeXML(text) + "</" + name + ">"})
+		ed.open(n, EscapeXML(text))
 		return
 	}
 	ed.changes = append(ed.changes, change{int(n.inner), int(n.innerTo), EscapeXML(text)})
+}
+
+// Append adds XML at the end of what stands between the tags of e. The zero
+// Element has nothing to add it to.
+func (ed *Edit) Append(e Element, xml string) {
+	if !e.Exists() {
+		return
+	}
+	n := e.node()
+	if n.inner == 0 { // <name/> gets an end tag
+		ed.open(n, xml)
+		return
+	}
+	ed.changes = append(ed.changes, change{int(n.innerTo), int(n.innerTo), xml})
+}
+
+// open gives a self-closing element an end tag and what stands before it.
+func (ed *Edit) open(n *node, inner string) {
+	name := string(ed.doc.raw[n.name:n.nameTo])
+	slash := bytes.LastIndexByte(ed.doc.raw[:n.end], '/')
+	ed.changes = append(ed.changes, change{slash, int(n.end), ">" + inner + "</" + name + ">"})
 }
 
 // Remove takes e out, with the line break that follows it.
@@ -51,7 +71,7 @@ func (ed *Edit) Remove(e Element) {
 // Bytes returns the edited document; the original bytes if nothing changed.
 // Of two changes that overlap the one that begins first, or spans more, wins;
 // of two at the same place the later one.
-func (ed *Edit) Bytes() []byte { return ed.render(0, len(ed.doc.raw)) }
+func (ed *Edit) Bytes() []byte { return ed.render(0, len(ed.doc.raw), true) }
 
 // Inner returns what stands between the tags of e after the edit.
 func (ed *Edit) Inner(e Element) []byte {
@@ -59,7 +79,7 @@ func (ed *Edit) Inner(e Element) []byte {
 		return nil
 	}
 	n := e.node()
-	return ed.render(int(n.inner), int(n.innerTo))
+	return ed.render(int(n.inner), int(n.innerTo), true)
 }
 
 // Split returns the edited document in two halves: up to the inside of e, and
@@ -69,10 +89,10 @@ func (ed *Edit) Split(e Element) (before, after []byte) {
 		return ed.Bytes(), nil
 	}
 	n := e.node()
-	return ed.render(0, int(n.inner)), ed.render(int(n.innerTo), len(ed.doc.raw))
+	return ed.render(0, int(n.inner), false), ed.render(int(n.innerTo), len(ed.doc.raw), false)
 }
 
-func (ed *Edit) render(from, to int) []byte {
+func (ed *Edit) render(from, to int, edges bool) []byte {
 	if len(ed.changes) == 0 {
 		return ed.doc.raw[from:to]
 	}
@@ -82,21 +102,35 @@ func (ed *Edit) render(from, to int) []byte {
 		}
 		return b.to - a.to
 	})
-	out := make([]byte, 0, to-from+64*len(ed.changes))
+	size := to - from
+	for c := range ed.within(from, to, edges) {
+		size += len(c.with) - (c.to - c.from) // exactly: bodies can be large
+	}
+	out := make([]byte, 0, size)
 	pos := from
-	for i, c := range ed.changes {
-		if c.from < pos || c.to > to {
-			continue
-		}
-		if from < to && c.from == c.to && (c.from == from || c.to == to) {
-			continue // fills the empty element that Split leaves out
-		}
-		if i+1 < len(ed.changes) && ed.changes[i+1].from == c.from && ed.changes[i+1].to == c.to {
-			continue
-		}
+	for c := range ed.within(from, to, edges) {
 		out = append(out, ed.doc.raw[pos:c.from]...)
 		out = append(out, c.with...)
 		pos = c.to
 	}
 	return append(out, ed.doc.raw[pos:to]...)
+}
+
+// within are the changes that count, in order. Without edges they leave out
+// what is put in right at from or to.
+func (ed *Edit) within(from, to int, edges bool) iter.Seq[change] {
+	return func(yield func(change) bool) {
+		pos := from
+		for i, c := range ed.changes {
+			switch {
+			case c.from < pos || c.to > to:
+			case !edges && c.from == c.to && (c.from == from || c.to == to):
+			case i+1 < len(ed.changes) && ed.changes[i+1].from == c.from && ed.changes[i+1].to == c.to:
+			case !yield(c):
+				return
+			default:
+				pos = c.to
+			}
+		}
+	}
 }

@@ -50,6 +50,30 @@ func (e Element) Child(name string) Element {
 	return Element{}
 }
 
+// Attribute returns the value of an attribute of e, with references resolved;
+// "" if there is none.
+func (e Element) Attribute(name string) string {
+	if e.doc == nil {
+		return ""
+	}
+	n := e.node()
+	for i := int(n.nameTo); ; {
+		for isSpace(e.doc.raw[i]) {
+			i++
+		}
+		end, err := attribute(e.doc.raw[:n.end], i)
+		if err != nil {
+			return "" // the tag ends here
+		}
+		found, value, _ := bytes.Cut(e.doc.raw[i:end], []byte("="))
+		if string(bytes.TrimRight(found, " \t\r\n")) == name {
+			value = bytes.TrimLeft(value, " \t\r\n")
+			return unescapeXML(string(value[1 : len(value)-1]))
+		}
+		i = end
+	}
+}
+
 // Exists is false for the zero Element.
 func (e Element) Exists() bool { return e.doc != nil }
 

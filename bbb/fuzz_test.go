@@ -189,6 +189,7 @@ func FuzzXML(f *testing.F) {
 		if !bytes.HasPrefix(changed, before) || !bytes.HasSuffix(changed, after) {
 			t.Errorf("the halves of %q are %q and %q", changed, before, after)
 		}
+		checkAppend(t, doc, i)
 		edit = doc.Edit()
 		edit.Remove(e)
 		if i == 0 {
@@ -202,6 +203,32 @@ func FuzzXML(f *testing.F) {
 			t.Errorf("%d elements are left, want %d", got, want)
 		}
 	})
+}
+
+// checkAppend adds an element at the end of the one with number i.
+func checkAppend(t *testing.T, doc *bbb.Document, i int) {
+	t.Helper()
+	const added = `<added name="1&amp;2"/>`
+	elements := descendants(doc.Root())
+	edit := doc.Edit()
+	edit.Append(elements[i], added)
+	again, err := bbb.ParseXML(edit.Bytes())
+	if err != nil {
+		t.Fatalf("%q cannot be read back: %v", edit.Bytes(), err)
+	}
+	back := descendants(again.Root())
+	if len(back) != len(elements)+1 || string(edit.Inner(elements[i])) != string(elements[i].Inner())+added && len(elements[i].Inner()) > 0 {
+		t.Fatalf("%q becomes %q", doc.Bytes(), edit.Bytes())
+	}
+	var last bbb.Element
+	for last = range back[i].Children() {
+	}
+	if last.Name() != "added" || last.Attribute("name") != "1&2" {
+		t.Errorf("%q: the last in <%s> is now %q", edit.Bytes(), back[i].Name(), last.Raw())
+	}
+	if got := strings.Replace(string(edit.Bytes()), added, "", 1); len(elements[i].Inner()) > 0 && got != string(doc.Bytes()) {
+		t.Errorf("%q: other bytes were changed: %q", doc.Bytes(), edit.Bytes())
+	}
 }
 
 // setByHand is raw with the text of e replaced. Slices tell where they stand.

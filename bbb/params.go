@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Params are the parameters of one API call, in the order they were sent.
@@ -70,6 +71,32 @@ func (p *Params) Count(name string) int {
 	return n
 }
 
+// CanonicalName is the spelling by which names are compared. Nodes store those
+// of metadata in lower case, so all spellings of one are the same; other names
+// count as they stand.
+func CanonicalName(name string) string {
+	const prefix = "meta_"
+	if name == "" || name[0] > ' ' && name[0] < 0x7f && name[0]|0x20 != 'm' {
+		return name // nearly always
+	}
+	clean := strings.TrimFunc(Clean(name), unicode.IsSpace)
+	if len(clean) < len(prefix) || !strings.EqualFold(clean[:len(prefix)], prefix) {
+		return name
+	}
+	return strings.ToLower(clean)
+}
+
+// Metadata returns the first value of meta_key, in whatever spelling it was
+// sent.
+func (p *Params) Metadata(key string) string {
+	for i := range p.pairs {
+		if found, ok := strings.CutPrefix(CanonicalName(p.pairs[i].name), "meta_"); ok && found == key {
+			return p.pairs[i].value
+		}
+	}
+	return ""
+}
+
 // Len is the number of parameters, duplicates counted.
 func (p *Params) Len() int { return len(p.pairs) }
 
@@ -106,7 +133,12 @@ func (p *Params) Append(other Params) { p.pairs = append(p.pairs, other.pairs...
 
 // Delete removes every occurrence of name.
 func (p *Params) Delete(name string) {
-	p.pairs = slices.DeleteFunc(p.pairs, func(q pair) bool { return q.name == name })
+	p.DeleteFunc(func(found string) bool { return found == name })
+}
+
+// DeleteFunc removes the parameters whose names are unwanted.
+func (p *Params) DeleteFunc(unwanted func(name string) bool) {
+	p.pairs = slices.DeleteFunc(p.pairs, func(q pair) bool { return unwanted(q.name) })
 }
 
 // All iterates over the parameters in order.

@@ -43,10 +43,13 @@ const (
 // ParseXML reads one document. raw is kept, not copied.
 func ParseXML(raw []byte) (*Document, error) { return parseXML(raw, maxElements) }
 
-// CheckBody reports what is wrong with an XML body. It takes little memory,
-// whatever the body holds.
+// ParseBody reads the XML body of a request. It takes little memory, whatever
+// the body holds.
+func ParseBody(raw []byte) (*Document, error) { return parseXML(raw, maxBodyElements) }
+
+// CheckBody reports what is wrong with an XML body.
 func CheckBody(raw []byte) error {
-	_, err := parseXML(raw, maxBodyElements)
+	_, err := ParseBody(raw)
 	return err
 }
 

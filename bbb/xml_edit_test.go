@@ -105,6 +105,24 @@ func TestEdit(t *testing.T) {
 				ed.SetText(r.Child(name), "second")
 			}
 		}, "<r>\n<a>second</a>\n<b>second</b>\n<c x=\"y>/\" />\n<d>second</d>\n<e><f>2</f></e>\n</r>"},
+		{"append", func(ed *bbb.Edit, r bbb.Element) { ed.Append(r, "<g/>") }, "<r>\n<a>1</a>\n<b/>\n<c x=\"y>/\" />\n<d></d>\n<e><f>2</f></e>\n<g/></r>"},
+		{"append inside", func(ed *bbb.Edit, r bbb.Element) {
+			ed.Append(r.Child("a"), "<g/>")
+			ed.Append(r.Child("b"), "<g/>")
+			ed.Append(r.Child("c"), "<g/>")
+			ed.Append(r.Child("d"), "<g/>")
+			ed.Append(r.Child("e"), "<g>&amp;</g>")
+		}, "<r>\n<a>1<g/></a>\n<b><g/></b>\n<c x=\"y>/\" ><g/></c>\n<d><g/></d>\n<e><f>2</f><g>&amp;</g></e>\n</r>"},
+		{"append where the last is removed", func(ed *bbb.Edit, r bbb.Element) {
+			ed.Append(r, "<g/>")
+			ed.Remove(r.Child("e"))
+			ed.Append(r.Child("e"), "<gone/>")
+		}, "<r>\n<a>1</a>\n<b/>\n<c x=\"y>/\" />\n<d></d>\n<g/></r>"},
+		{"text and append", func(ed *bbb.Edit, r bbb.Element) {
+			ed.Append(r.Child("a"), "<g/>")
+			ed.SetText(r.Child("a"), "x")
+		}, "<r>\n<a>x<g/></a>\n<b/>\n<c x=\"y>/\" />\n<d></d>\n<e><f>2</f></e>\n</r>"},
+		{"append to nothing", func(ed *bbb.Edit, r bbb.Element) { ed.Append(r.Child("z"), "<g/>") }, doc},
 		{"removed twice", func(ed *bbb.Edit, r bbb.Element) {
 			ed.Remove(r.Child("a"))
 			ed.Remove(r.Child("a"))
@@ -167,6 +185,8 @@ func TestInnerAndSplit(t *testing.T) {
 		{"of the root", all, r, "\n<a>A</a>\n<m>\n<y>Y</y>\n</m>\n<b></b>\n<c/>\n<z>Z</z>", "<r>", "</r>"},
 		{"of what was set", func(ed *bbb.Edit) { ed.SetText(r.Child("a"), "A") }, r.Child("a"), "A", "<r>\n<a>", "</a>\n<m>\n<x>2</x>\n<y>3</y>\n</m>\n<b></b>\n<c/>\n<z>4</z></r>"},
 		{"of what was empty and set", func(ed *bbb.Edit) { ed.SetText(r.Child("b"), "B") }, r.Child("b"), "B", "<r>\n<a>1</a>\n<m>\n<x>2</x>\n<y>3</y>\n</m>\n<b>", "</b>\n<c/>\n<z>4</z></r>"},
+		{"appended", func(ed *bbb.Edit) { ed.Append(m, "<n/>") }, m, "\n<x>2</x>\n<y>3</y>\n<n/>", "<r>\n<a>1</a>\n<m>", "</m>\n<b></b>\n<c/>\n<z>4</z></r>"},
+		{"of what was empty and appended", func(ed *bbb.Edit) { ed.Append(r.Child("b"), "<n/>") }, r.Child("b"), "<n/>", "<r>\n<a>1</a>\n<m>\n<x>2</x>\n<y>3</y>\n</m>\n<b>", "</b>\n<c/>\n<z>4</z></r>"},
 		{"of no element", all, bbb.Element{}, "", "<r>\n<a>A</a>\n<m>\n<y>Y</y>\n</m>\n<b></b>\n<c/>\n<z>Z</z></r>", ""},
 	}
 	for _, c := range cases {
@@ -178,6 +198,24 @@ func TestInnerAndSplit(t *testing.T) {
 		before, after := edit.Split(c.e)
 		if string(before) != c.before || string(after) != c.after {
 			t.Errorf("%s: Split = %q, %q, want %q, %q", c.name, before, after, c.before, c.after)
+		}
+	}
+}
+
+func TestAttribute(t *testing.T) {
+	t.Parallel()
+	r := parse(t, `<r plain="1" blanks = ' two  words ' empty="" refs="&lt;&#x41;&quot;" x:pre="p" tail='>/'
+	line="a"><none/><end a="1" ></end></r>`).Root()
+	for _, c := range []struct {
+		e          bbb.Element
+		name, want string
+	}{
+		{r, "plain", "1"}, {r, "blanks", " two  words "}, {r, "empty", ""}, {r, "refs", `<A"`}, {r, "x:pre", "p"}, {r, "pre", ""},
+		{r, "tail", ">/"}, {r, "line", "a"}, {r, "Plain", ""}, {r, "", ""}, {r, "missing", ""},
+		{r.Child("none"), "a", ""}, {r.Child("end"), "a", "1"}, {r.Child("end"), "b", ""}, {r.Child("zero"), "a", ""},
+	} {
+		if got := c.e.Attribute(c.name); got != c.want {
+			t.Errorf("<%s> %s is %q, want %q", c.e.Name(), c.name, got, c.want)
 		}
 	}
 }

@@ -125,12 +125,23 @@ func (b *Backend) AgentLive(now time.Time) bool {
 	return at != 0 && now.Sub(at.Time()) <= agentFresh && !b.AgentDeaf()
 }
 
+// agentGone is how long an agent without a token must be silent to be gone for
+// good: nothing else tells that somebody has removed it.
+const agentGone = 10 * time.Minute
+
+// HasAgent reports whether its agent was ever heard and should still be. The
+// agents that write to the database have no token, so no agent_ref names them.
+func (b *Backend) HasAgent(now time.Time) bool {
+	at := b.AgentHeard()
+	return at != 0 && (b.AgentRef != "" || now.Sub(at.Time()) <= agentGone)
+}
+
 // AgentTrouble is why the agent of a backend that has one cannot be relied on;
-// empty when it can, or when there never was one.
+// empty when it can, or when there is none.
 func (b *Backend) AgentTrouble(now time.Time) string {
 	at := b.AgentHeard()
 	switch {
-	case b.AgentRef == "" || at == 0 || b.AgentLive(now):
+	case !b.HasAgent(now) || b.AgentLive(now):
 		return ""
 	case now.Sub(at.Time()) > agentFresh:
 		return "its agent has been silent for " + strconv.Itoa(int(now.Sub(at.Time()).Seconds())) + " s"

@@ -211,6 +211,7 @@ func (t *Table) replace(c *config, now time.Time) {
 	for id, really := range lost {
 		if really {
 			t.observed.Delete(id)
+			t.counters.Delete(id)
 			t.uses.Delete(id)
 		}
 	}

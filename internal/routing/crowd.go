@@ -64,6 +64,8 @@ type Crowd struct {
 	info     bool // the XML of the room is not
 	doubted  bool // the headcount was stored without knowing all that was
 
+	arrivals []string // of those who came, see Fact; the store was not told
+
 	listed map[string][]string // ids of those whom only a list has shown, by who they are
 
 	// The time that is missing when the store takes the present headcount to
@@ -145,6 +147,7 @@ type Fact struct {
 	Left     bool
 	Arrived  bool
 	Who      string // of an arrival, as Traits.Who
+	Arrival  string // what the store is told of an arrival, once; may be empty
 	// Draw makes the XML and the traits of who is there from those before; old
 	// is nil for somebody who was not there. Nil back: the fact says too little.
 	Draw func(old []byte) ([]byte, Traits)
@@ -214,8 +217,11 @@ func (c *Crowd) Take(f Fact) Outcome {
 		c.mark(listed)
 	}
 	p := &Person{XML: xml, Boot: f.Boot, Sequence: f.Sequence, At: f.At, flags: traits.flags()}
-	if old != nil {
+	switch {
+	case old != nil:
 		p.order = old.order
+	case listed == "" && f.Arrival != "": // of others the store was told with the list
+		c.arrivals = append(c.arrivals, f.Arrival)
 	}
 	c.put(f.ID, p, f.At)
 	c.mark(f.ID)

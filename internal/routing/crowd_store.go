@@ -108,6 +108,7 @@ func sameBytes(a, b []byte) bool { return string(a) == string(b) }
 type Unsaved struct {
 	Attendees            []b3scale.Attendee // SeenAt is by our own clock
 	Forget               []string
+	Arrivals             []string // see Fact
 	Headcount            b3scale.Headcount
 	Peak                 int
 	People, Voice, Video time.Duration // see b3scale.Turnout, Late
@@ -140,14 +141,14 @@ func (c *Crowd) Unsaved(now b3scale.Micros) (u Unsaved, news bool) {
 	}
 	u.People, u.Voice, u.Video = late(0), late(1), late(2)
 	u.Headcount, u.Peak, u.changes, u.times = c.count, c.peak, c.changes, c.times
-	u.Info = c.info
+	u.Info, u.Arrivals = c.info, c.arrivals
 	if c.writes > 0 { // all that may still be on its way
 		c.saving = maps.Clone(c.saving)
 		maps.Copy(c.saving, c.saved)
 	}
 	c.saved, c.saving, c.savingAt = c.saving, c.unsaved, now
 	c.writes++
-	c.unsaved, c.moved, c.info = nil, false, false
+	c.unsaved, c.moved, c.info, c.arrivals = nil, false, false, nil
 	c.peak, c.changes, c.times = c.count.People, [3]int64{}, [3]int64{}
 	return u, true
 }
@@ -213,6 +214,7 @@ func (c *Crowd) Redo(u Unsaved) {
 		c.unsaved[id] = struct{}{}
 	}
 	c.moved, c.info = true, c.info || u.Info
+	c.arrivals = append(c.arrivals, u.Arrivals...)
 	c.peak = max(c.peak, u.Peak)
 	for i := range c.changes {
 		c.changes[i] += u.changes[i]

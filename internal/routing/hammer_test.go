@@ -74,7 +74,7 @@ func TestHammer(t *testing.T) {
 				case 4:
 					table.End(row(id, version(random.Int64N(2000)), generation(random.Int64N(9))), now)
 				case 5:
-					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50)}, nil, 0, now)
+					table.Observe(key(id), "x", routing.Facts{People: random.IntN(50), Count: b3scale.Headcount{Moderators: random.IntN(5)}}, nil, 0, now)
 				case 6:
 					table.SetBreakouts(backend, []*routing.Room{breakout("of "+id, backend, n%7)}, now.Add(1), now)
 				case 7:

@@ -3,6 +3,8 @@ package routing
 import (
 	"fmt"
 	"math/bits"
+	"strconv"
+	"strings"
 	"time"
 
 	"b3scale"
@@ -16,11 +18,17 @@ const (
 	isLost
 	failedBefore
 	lacksTags
+	lacksWanted // tags that the meeting itself insists on
 	hasMaxMeetings
 	hasMaxAttendees
 	isSilent
-	agentSilent // alone it only puts the backend behind all others
+
+	// These only put a backend behind others; the worst comes last.
+	notPreferred // it has no tag that the meeting would like
+	agentSilent
 )
+
+const drawbacks = notPreferred | agentSilent
 
 // obstacles is what the selector goes by.
 func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
@@ -34,6 +42,10 @@ func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
 	add(b.Lost, isLost)
 	add(want.Except[b.ID], failedBefore)
 	add(!s.Tags.Covers(want.Tags), lacksTags)
+	if !want.Wish.MetBy(s.Tags, want.Tags) {
+		add(want.Wish.Required, lacksWanted)
+		add(!want.Wish.Required, notPreferred)
+	}
 	add(s.MaxMeetings > 0 && b.Meetings()+int(b.claims.Load()) >= s.MaxMeetings, hasMaxMeetings)
 	add(s.MaxAttendees > 0 && b.People()+int(b.reserved.Load()/thousand) >= s.MaxAttendees, hasMaxAttendees)
 	add(!b.Healthy(now), isSilent)
@@ -87,22 +99,50 @@ func (b *Backend) reason(o obstacles, now time.Time) string {
 // ruledOut counts why backends were no candidates, each for its first reason.
 // It is the cause of the error when none remains, for the log.
 type ruledOut struct {
+	want  Wanted
 	total int
 	by    [8]int // by obstacle
 }
 
 func (r *ruledOut) passes(o obstacles) bool {
 	r.total++
-	if o&^agentSilent == 0 {
+	if o&^drawbacks == 0 {
 		return true
 	}
 	r.by[bits.TrailingZeros(uint(o))]++
 	return false
 }
 
-// Error tells which filter emptied the list.
+// Error tells which filter emptied the list, and which tags were wanted.
 func (r ruledOut) Error() string {
 	count := func(o obstacles) int { return r.by[bits.TrailingZeros(uint(o))] }
-	return fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags, %d full, %d do not answer",
-		r.total, count(notReady), count(isLost), count(failedBefore), count(lacksTags), count(hasMaxMeetings)+count(hasMaxAttendees), count(isSilent))
+	text := fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags", r.total,
+		count(notReady), count(isLost), count(failedBefore), count(lacksTags))
+	if len(r.want.Tags) > 0 {
+		text += " (" + logged(r.want.Tags) + ")"
+	}
+	if wish := r.want.Wish; wish.Required {
+		var wanted []string
+		if len(wish.AnyOf) > 0 {
+			wanted = append(wanted, logged(wish.AnyOf))
+		}
+		if wish.Untagged {
+			wanted = append(wanted, "no tag at all")
+		}
+		if len(wish.Refused) > 0 {
+			wanted = append(wanted, "not allowed: "+logged(wish.Refused))
+		}
+		text += fmt.Sprintf(", %d have none of the wanted tags (%s)", count(lacksWanted), strings.Join(wanted, ", "))
+	}
+	return text + fmt.Sprintf(", %d full, %d do not answer", count(hasMaxMeetings)+count(hasMaxAttendees), count(isSilent))
+}
+
+// logged lists tags. Some of them come from clients.
+func logged(tags b3scale.Tags) string {
+	const most = 200
+	text := strings.Join(tags, ", ")
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strconv.Quote(text)
 }

@@ -18,6 +18,7 @@ const (
 // Wanted says what a new meeting needs.
 type Wanted struct {
 	Tags   b3scale.Tags    // the backend must carry them all
+	Wish   b3scale.TagWish // what the meeting asks for besides
 	Except map[string]bool // ids of backends that failed in this request
 	Size   int             // expected people, reserved until Release
 }
@@ -49,17 +50,17 @@ func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 	}
 	var (
 		candidates []candidate
-		out        ruledOut
 		lowest     float64
 	)
-	second := true // there are only those whose agents are silent
+	out := ruledOut{want: want}
+	least := drawbacks // of the candidates
 	for _, b := range t.Backends() {
 		o := b.obstacles(want, now)
-		if !out.passes(o) || o != 0 && !second {
+		if !out.passes(o) || o > least {
 			continue
 		}
-		if second && o == 0 {
-			second, candidates = false, candidates[:0]
+		if o < least {
+			least, candidates = o, candidates[:0]
 		}
 		c := candidate{b, b.Score()}
 		if len(candidates) == 0 || c.score < lowest {

@@ -29,6 +29,7 @@ type Table struct {
 	backends  rosters
 	internal  internalIDs
 	observed  sync.Map   // backend id -> *Observed
+	counters  sync.Map   // frontend id -> *counter
 	uses      sync.Map   // frontend id -> *SecretUse
 	gone      sync.Map   // ids of frontends and backends that were removed -> true
 	selecting sync.Mutex // held while a backend is chosen
@@ -359,11 +360,13 @@ func (t *Table) put(s *shard, old, r *Room, now time.Time) {
 		r.weight = t.load.weigh(r, now)
 		t.observedOf(r.BackendID).count(r, 1)
 	}
+	t.countFrontend(r.Key.FrontendID, old, r)
 }
 
 // take removes a live room from the load and the rosters. The shard is locked.
 func (t *Table) take(r *Room) {
 	t.observedOf(r.BackendID).count(r, -1)
+	t.countFrontend(r.Key.FrontendID, r, nil)
 	t.frontends.take(r.Key.FrontendID, r)
 	t.backends.take(r.BackendID, r)
 	t.internal.take(r)

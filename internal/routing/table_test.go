@@ -120,6 +120,17 @@ func checkCounts(t *testing.T, table *routing.Table, name string) {
 			t.Errorf("%s: %s has no rooms and the score %v", name, b.ID, b.Score())
 		}
 	}
+	var want routing.FrontendCount
+	for _, r := range byFrontend {
+		if !r.Breakout {
+			want.Meetings++
+			want.People += r.People
+			want.Moderators += r.Count.Moderators
+		}
+	}
+	if got := table.FrontendCount("f"); got != want {
+		t.Errorf("%s: the frontend counts %+v, has %+v", name, got, want)
+	}
 }
 
 // What was seen of a room stays with that room and goes with it.
