@@ -225,9 +225,10 @@ type Sighting struct {
 	AttendeesReplaced bool // Attendees is the whole new set; otherwise they are unchanged
 	Headcount         Headcount
 	Arrivals          []string // of those who are new in the set: their reservations end, see Place
-	// Merge makes the new set and its headcount of what is stored, instead of
-	// Attendees and Headcount. It may be called again.
-	Merge func(stored []Attendee) ([]Attendee, Headcount)
+	// Merge makes the new set, its headcount and the arrivals in it of what is
+	// stored, instead of Attendees, Headcount and Arrivals. It may be called
+	// again.
+	Merge func(stored []Attendee) ([]Attendee, Headcount, []string)
 }
 
 // Turnout is what events told of one room since it was last stored.

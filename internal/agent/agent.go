@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options of an agent. All but the address and the token have useful zero
-// values.
+// Options of an agent. All but the address and the token, or the sink, have
+// useful zero values.
 type Options struct {
+	Sink       Sink   // nil: the API of b3scaled
 	APIURL     string // of b3scaled, without /api/v1
 	Token      string
 	Version    string  // of the agent
-	Register   bool    // the node, if no backend is bound to the token
+	Register   bool    // the node, if no backend is its
 	LoadFactor float64 // 0: what the server has stays
 
 	ConfigFile   string // what the operator set for BigBlueButton
@@ -70,11 +71,11 @@ type Agent struct {
 	log  *slog.Logger
 	boot string // tells this process from the ones before
 
-	calls *api // registration and events
-	beats *api // heartbeats have their own connections
+	calls Sink // registration and events
+	beats Sink // heartbeats have their own connections
 
 	node    watched[*node]  // nil: not read yet
-	backend watched[string] // id of the backend that is bound to us; empty: none
+	backend watched[string] // id of the backend that is ours; empty: none
 	outbox  *outbox
 	rooms   *rooms
 	vitals  vitals
@@ -92,20 +93,20 @@ func New(opts Options, log *slog.Logger) (*Agent, error) {
 	if opts.pace == (pace{}) {
 		opts.pace = usualPace
 	}
-	userAgent := "b3scaleagent/" + opts.Version
-	calls, err := newAPI(opts.APIURL, opts.Token, userAgent)
-	if err != nil {
-		return nil, err
-	}
-	beats, err := newAPI(opts.APIURL, opts.Token, userAgent)
-	if err != nil {
-		return nil, err
-	}
 	a := &Agent{
 		opts: opts, log: log, boot: rand.Text(),
-		calls: calls, beats: beats,
+		calls: opts.Sink, beats: opts.Sink,
 		outbox: newOutbox(opts.pace.outbox),
 		rooms:  newRooms(time.Now),
+	}
+	if opts.Sink == nil {
+		var err error
+		if a.calls, err = opts.newAPI(); err != nil {
+			return nil, err
+		}
+		if a.beats, err = opts.newAPI(); err != nil {
+			return nil, err
+		}
 	}
 	a.node.init()
 	a.backend.init()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,13 +24,13 @@ type api struct {
 
 // newAPI makes a client with connections of its own. They speak HTTP/1.1, where
 // a call that gets no answer takes its connection with it and no other call.
-func newAPI(base, token, userAgent string) (*api, error) {
+func (opts Options) newAPI() (*api, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	transport.MaxIdleConnsPerHost = legacyWorkers
-	client, err := apiclient.New(base, apiclient.Options{
-		Token: token, UserAgent: userAgent, Transport: transport, Timeout: -1, // every call has a deadline
+	client, err := apiclient.New(opts.APIURL, apiclient.Options{
+		Token: opts.Token, UserAgent: "b3scaleagent/" + opts.Version, Transport: transport, Timeout: -1, // every call has a deadline
 	})
 	if err != nil {
 		return nil, err
@@ -88,6 +89,14 @@ func (a *api) status(ctx context.Context) (s status, err error) {
 	return s, a.call(ctx, http.MethodGet, "/api/v1", nil, &s)
 }
 
+func (a *api) Reach(ctx context.Context) ([]slog.Attr, error) {
+	server, err := a.status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("status of the server: %w", err)
+	}
+	return []slog.Attr{slog.String("server", server.Version), slog.String("agent_ref", server.AccountRef)}, nil
+}
+
 // backend is what we want to know of our backend.
 type backend struct {
 	ID         string `json:"id"`
@@ -97,14 +106,29 @@ type backend struct {
 	} `json:"bbb"`
 }
 
-// ownBackend finds the backend that is bound to our token. The error of a
-// token without one says so, see apiclient.IsNotFound.
-func (a *api) ownBackend(ctx context.Context) (b backend, err error) {
-	err = a.call(ctx, http.MethodGet, "/api/v1/agent/backend", nil, &b)
+// errUnbound says that no backend is bound to the token.
+const errUnbound = NoBackend("no backend is bound to this agent's token: start the agent with -a once, or set the backend's agent_ref on the server")
+
+// Backend finds the backend that is bound to our token.
+func (a *api) Backend(ctx context.Context, _ Node) (Backend, error) {
+	var b backend
+	err := a.call(ctx, http.MethodGet, "/api/v1/agent/backend", nil, &b)
 	if err == nil && b.ID == "" {
 		err = errors.New("the answer names no backend")
 	}
-	return b, err
+	return b.asBackend(), unbound(err)
+}
+
+// unbound translates the answer to a token that has no backend.
+func unbound(err error) error {
+	if apiclient.IsNotFound(err) {
+		return errUnbound
+	}
+	return err
+}
+
+func (b backend) asBackend() Backend {
+	return Backend{ID: b.ID, Host: b.BBB.Host, AdminState: b.AdminState}
 }
 
 type bbbAddress struct {
@@ -127,36 +151,28 @@ type backendChange struct {
 	LoadFactor float64    `json:"load_factor,omitempty"`
 }
 
-func (a *api) register(ctx context.Context, n node, loadFactor float64) (b backend, err error) {
-	in := newBackend{BBB: n.address(), AdminState: "init", LoadFactor: loadFactor}
-	return b, a.call(ctx, http.MethodPost, "/api/v1/backends", in, &b)
+func (a *api) Add(ctx context.Context, n Node) (Backend, error) {
+	var b backend
+	in := newBackend{BBB: n.address(), AdminState: "init", LoadFactor: n.LoadFactor}
+	err := a.call(ctx, http.MethodPost, "/api/v1/backends", in, &b)
+	if statusOf(err) == http.StatusConflict {
+		err = fmt.Errorf("another one has this host; set its agent_ref to the subject of this agent's token, or remove it: %w", err)
+	}
+	return b.asBackend(), err
 }
 
-func (a *api) change(ctx context.Context, id string, n node, loadFactor float64) error {
-	in := backendChange{BBB: n.address(), Backend: n.address(), LoadFactor: loadFactor}
+func (a *api) Change(ctx context.Context, id string, n Node) error {
+	in := backendChange{BBB: n.address(), Backend: n.address(), LoadFactor: n.LoadFactor}
 	return a.call(ctx, http.MethodPatch, "/api/v1/backends/"+url.PathEscape(id), in, nil)
 }
 
-func (n node) address() bbbAddress { return bbbAddress{Host: n.host, Secret: string(n.secret)} }
+func (n Node) address() bbbAddress { return bbbAddress{Host: n.Host, Secret: n.Secret} }
 
-func (a *api) heartbeat(ctx context.Context, h heartbeat) error {
-	return a.call(ctx, http.MethodPost, "/api/v1/agent/heartbeat", h, nil)
+func (a *api) Heartbeat(ctx context.Context, _ string, h Heartbeat) error {
+	return unbound(a.call(ctx, http.MethodPost, "/api/v1/agent/heartbeat", h, nil))
 }
 
-// batch is what the events route takes.
-type batch struct {
-	Boot   string  `json:"boot"`
-	Events []Event `json:"events"`
-	Lost   uint64  `json:"lost"` // events before these that are gone for good
-}
-
-// receipt is its answer.
-type receipt struct {
-	Acknowledged *uint64 `json:"acknowledged"` // sequence of the last event that need not be sent again
-	Reconcile    bool    `json:"reconcile"`    // the server looks for itself what it missed
-}
-
-func (a *api) events(ctx context.Context, b batch) (r receipt, err error) {
+func (a *api) Events(ctx context.Context, _ string, b Batch) (r Receipt, err error) {
 	err = a.call(ctx, http.MethodPost, "/api/v1/agent/events", b, &r)
 	if err == nil && r.Acknowledged == nil {
 		err = errors.New("the answer acknowledges nothing")

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"b3scale/internal/apiclient"
 )
 
 // errProblems makes a check fail after it has told everything.
@@ -46,7 +44,7 @@ func Check(ctx context.Context, opts Options, out io.Writer) error {
 func (opts Options) checkServer(ctx context.Context, n node, tell func(what string, err error)) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	calls, err := newAPI(opts.APIURL, opts.Token, "b3scaleagent/"+opts.Version)
+	calls, err := opts.newAPI()
 	if err != nil {
 		tell("API", err)
 		return
@@ -64,16 +62,14 @@ func (opts Options) checkServer(ctx context.Context, n node, tell func(what stri
 	if opts.LoadFactor != 0 {
 		factor = fmt.Sprintf("load factor %g", opts.LoadFactor)
 	}
-	b, err := calls.ownBackend(ctx)
+	b, err := calls.Backend(ctx, Node{})
 	switch {
-	case err == nil && b.BBB.Host == n.host:
+	case err == nil && b.Host == n.host:
 		tell(fmt.Sprintf("backend %s is this node, %s; %s", b.ID, address, factor), nil)
 	case err == nil:
-		tell(fmt.Sprintf("backend %s would move from %s to %s; %s", b.ID, b.BBB.Host, address, factor), nil)
-	case apiclient.IsNotFound(err) && opts.Register:
+		tell(fmt.Sprintf("backend %s would move from %s to %s; %s", b.ID, b.Host, address, factor), nil)
+	case isNoBackend(err) && opts.Register:
 		tell(fmt.Sprintf("a new backend would be added: %s, admin_state init, %s", address, factor), nil)
-	case apiclient.IsNotFound(err):
-		tell("backend", errUnbound)
 	default:
 		tell("backend", err)
 	}

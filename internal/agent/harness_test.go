@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"b3scale/internal/logtest"
 )
 
 // hurry is a pace for tests.
@@ -349,6 +351,7 @@ type safeBuffer struct {
 }
 
 func (s *safeBuffer) Write(p []byte) (int, error) {
+	logtest.Keep(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)

@@ -6,13 +6,11 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
-
-	"b3scale/internal/apiclient"
 )
 
-// heartbeat is what the server hears each second. Members that nobody knows
+// Heartbeat is what the server hears each second. Members that nobody knows
 // are absent.
-type heartbeat struct {
+type Heartbeat struct {
 	Boot       string `json:"boot"`
 	Version    string `json:"version"`
 	BBBVersion string `json:"bbb_version,omitempty"`
@@ -58,7 +56,7 @@ func (a *Agent) keepBeating(ctx context.Context) error {
 	for {
 		a.vitals.beat.Store(time.Now().UnixMilli())
 		if id, _ := a.backend.get(); id != "" {
-			err := a.beat(ctx)
+			err := a.beat(ctx, id)
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -72,7 +70,7 @@ func (a *Agent) keepBeating(ctx context.Context) error {
 				}
 				failed++
 			}
-			if apiclient.IsNotFound(err) {
+			if isNoBackend(err) {
 				a.backend.set("")
 				failed = 0
 			}
@@ -85,10 +83,10 @@ func (a *Agent) keepBeating(ctx context.Context) error {
 	}
 }
 
-func (a *Agent) beat(ctx context.Context) error {
+func (a *Agent) beat(ctx context.Context, backendID string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.pace.heartbeatDeadline)
 	defer cancel()
-	err := a.beats.heartbeat(ctx, a.heartbeat(time.Now()))
+	err := a.beats.Heartbeat(ctx, backendID, a.heartbeat(time.Now()))
 	if err != nil {
 		a.count.heartbeatsFailed.Add(1)
 		return err
@@ -97,8 +95,8 @@ func (a *Agent) beat(ctx context.Context) error {
 	return nil
 }
 
-func (a *Agent) heartbeat(now time.Time) heartbeat {
-	h := heartbeat{Boot: a.boot, Version: a.opts.Version, Redis: a.vitals.redis.Load()}
+func (a *Agent) heartbeat(now time.Time) Heartbeat {
+	h := Heartbeat{Boot: a.boot, Version: a.opts.Version, Redis: a.vitals.redis.Load()}
 	if s := a.vitals.sample.Load(); s != nil && now.Sub(s.at) < staleSample {
 		h.sample = s.sample
 	}

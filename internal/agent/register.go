@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
-
-	"b3scale/internal/apiclient"
 )
-
-// errUnbound says that no backend is bound to the token and that we may not
-// change that.
-var errUnbound = errors.New("no backend is bound to this agent's token: start the agent with -a once, or set the backend's agent_ref on the server")
 
 // errForgotten says that the server knew our backend and does not any more.
 // Somebody removed it, so we do not come back at once.
@@ -33,10 +28,10 @@ func (a *Agent) keepRegistered(ctx context.Context, tell notifier) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errUnbound), errors.Is(err, errForgotten):
+		case isNoBackend(err), errors.Is(err, errForgotten):
 			known = false
 			a.log.WarnContext(ctx, err.Error())
-			tell.send("STATUS=no backend is bound to the token")
+			tell.send("STATUS=no backend is this node's")
 			if !sleep(ctx, jitter(pace.unbound)) {
 				return nil
 			}
@@ -97,26 +92,31 @@ func (a *Agent) waitForChange(ctx context.Context, seen stamp) {
 func (a *Agent) register(ctx context.Context, n node, known bool) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.pace.registerDeadline)
 	defer cancel()
-	server, err := a.calls.status(ctx)
+	server, err := a.calls.Reach(ctx)
 	if err != nil {
-		return fmt.Errorf("status of the server: %w", err)
+		return err
 	}
-	b, err := a.calls.ownBackend(ctx)
+	wanted := a.wanted(&n)
+	b, err := a.calls.Backend(ctx, wanted)
 	switch {
-	case apiclient.IsNotFound(err):
+	case isNoBackend(err):
 		a.backend.set("")
-		if known {
+		switch {
+		case known:
 			return errForgotten
+		case !a.opts.Register:
+			return err
 		}
-		return a.registerNew(ctx, n)
+		return a.registerNew(ctx, wanted)
 	case err != nil:
 		return fmt.Errorf("look for the backend: %w", err)
 	}
 	a.backend.set(b.ID) // it may live on what the server has
-	err = a.calls.change(ctx, b.ID, n, a.opts.LoadFactor)
+	err = a.calls.Change(ctx, b.ID, wanted)
 	switch {
 	case err == nil:
-		a.log.InfoContext(ctx, "registered", "backend", b.ID, "host", n.host, "admin_state", b.AdminState, "server", server.Version, "agent_ref", server.AccountRef)
+		ours := []slog.Attr{slog.String("backend", b.ID), slog.String("host", n.host), slog.String("admin_state", b.AdminState)}
+		a.log.LogAttrs(ctx, slog.LevelInfo, "registered", append(ours, server...)...)
 	case refused(err):
 		a.log.ErrorContext(ctx, "the server does not take the settings of this node", "backend", b.ID, "host", n.host, "error", err)
 	default:
@@ -125,20 +125,19 @@ func (a *Agent) register(ctx context.Context, n node, known bool) error {
 	return nil
 }
 
-func (a *Agent) registerNew(ctx context.Context, n node) error {
-	if !a.opts.Register {
-		return errUnbound
-	}
-	b, err := a.calls.register(ctx, n, a.opts.LoadFactor)
-	if statusOf(err) == http.StatusConflict {
-		return fmt.Errorf("add the backend: another one has this host; set its agent_ref to the subject of this agent's token, or remove it: %w", err)
-	}
+func (a *Agent) registerNew(ctx context.Context, n Node) error {
+	b, err := a.calls.Add(ctx, n)
 	if err != nil {
 		return fmt.Errorf("add the backend: %w", err)
 	}
-	a.log.InfoContext(ctx, "added as a new backend; an operator must make it ready", "backend", b.ID, "host", n.host)
+	a.log.InfoContext(ctx, "added as a new backend; an operator must make it ready", "backend", b.ID, "host", n.Host)
 	a.backend.set(b.ID)
 	return nil
+}
+
+// wanted is what the other side should have.
+func (a *Agent) wanted(n *node) Node {
+	return Node{Host: n.host, Secret: string(n.secret), LoadFactor: a.opts.LoadFactor}
 }
 
 // refused says that the same again would get the same answer.

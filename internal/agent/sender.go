@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"b3scale/internal/apiclient"
 )
 
 // mostEvents are sent at once.
@@ -27,11 +25,12 @@ type sender struct {
 func (a *Agent) send(ctx context.Context) error {
 	pace := a.opts.pace
 	s := &sender{
-		Agent:  a,
-		retry:  backoff{least: pace.retryLeast, most: pace.retryMost},
-		most:   mostEvents,
-		legacy: newLegacy(a.calls, a.log, &a.count),
+		Agent: a,
+		retry: backoff{least: pace.retryLeast, most: pace.retryMost},
+		most:  mostEvents,
 	}
+	calls, _ := a.calls.(*api) // another sink takes batches
+	s.legacy = newLegacy(calls, a.log, &a.count)
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(pace.flush, cancel) })()
@@ -101,6 +100,7 @@ func (s *sender) flush(hard context.Context) {
 // another time is an error.
 func (s *sender) one(ctx context.Context) error {
 	s.next = time.Now().Add(s.opts.pace.batch)
+	backendID, _ := s.backend.get()
 	events, lost := s.outbox.batch(s.most)
 	if len(events) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func (s *sender) one(ctx context.Context) error {
 		return s.oneLegacy(ctx, events)
 	}
 	calling, cancel := context.WithTimeout(ctx, s.opts.pace.batchDeadline)
-	receipt, err := s.calls.events(calling, batch{Boot: s.boot, Events: events, Lost: lost + s.aside})
+	receipt, err := s.calls.Events(calling, backendID, Batch{Boot: s.boot, Events: events, Lost: lost + s.aside})
 	cancel()
 	switch {
 	case err == nil:
@@ -126,7 +126,7 @@ func (s *sender) one(ctx context.Context) error {
 	return err
 }
 
-func (s *sender) received(ctx context.Context, events []Event, lost uint64, r receipt) error {
+func (s *sender) received(ctx context.Context, events []Event, lost uint64, r Receipt) error {
 	if s.failed > 0 {
 		s.log.InfoContext(ctx, "events are sent again", "failed", s.failed)
 		s.failed = 0
@@ -189,8 +189,9 @@ func (s *sender) withoutRoute(ctx context.Context, err error) error {
 func (s *sender) known(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.pace.registerDeadline)
 	defer cancel()
-	_, err := s.calls.ownBackend(ctx)
-	if apiclient.IsNotFound(err) {
+	n, _ := s.node.get() // there is one: we were registered
+	_, err := s.calls.Backend(ctx, s.wanted(n))
+	if isNoBackend(err) {
 		s.backend.set("")
 	}
 	return err == nil

@@ -32,7 +32,7 @@ func TestSamples(t *testing.T) {
 			t.Errorf("%q: memory", text)
 		}
 	}
-	raw, err := json.Marshal(heartbeat{Boot: "b", Version: "v"})
+	raw, err := json.Marshal(Heartbeat{Boot: "b", Version: "v"})
 	if err != nil || string(raw) != `{"boot":"b","version":"v","redis":false}` {
 		t.Errorf("%s, %v", raw, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,7 @@ import (
 	"b3scale/internal/cluster"
 	"b3scale/internal/config"
 	"b3scale/internal/gateway"
+	"b3scale/internal/metrics"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 	"b3scale/internal/web"
@@ -34,18 +36,25 @@ const drainFor = 20 * time.Second
 type Options struct {
 	Cluster       cluster.Options   // the settings win where both say something
 	Client        bbb.ClientOptions // towards the nodes
+	Level         *Level            // of the log, if it may change
 	StorePatience time.Duration     // how long New waits for a PostgreSQL that does not answer; 0: not at all
+	StoreTimeout  time.Duration     // how long a transaction may take there; 0: as long as the store says
 }
 
 // App is one b3scaled.
 type App struct {
-	cfg     config.Config
-	log     *slog.Logger
-	store   *sqlstore.Store
-	client  *bbb.Client
-	cluster *cluster.Cluster
-	ready   web.Readiness
-	server  *http.Server
+	cfg      config.Config
+	log      *slog.Logger
+	instance string
+	level    *Level // nil: it stays as it is
+	store    *sqlstore.Store
+	client   *bbb.Client
+	cluster  *cluster.Cluster
+	ready    web.Readiness
+	server   *http.Server
+	guard    *auth.Guard // nil: there is no REST API
+	metrics  *metrics.Metrics
+	apart    apart
 
 	listener net.Listener
 	stop     context.CancelFunc
@@ -54,11 +63,13 @@ type App struct {
 
 // New opens the store and wires everything. Nothing runs yet.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options) (*App, error) {
-	store, err := awaitStore(ctx, cfg, log, opts.StorePatience)
+	counts := newMetrics(cfg, log)
+	store, err := awaitStore(ctx, cfg, log, opts.StorePatience, opts.StoreTimeout, storeUses{counts})
 	if err != nil {
 		return nil, err
 	}
 	opts.Cluster = clusterOptions(cfg, store, opts.Cluster)
+	opts.Cluster.Calls = counts
 	log.InfoContext(ctx, "store opened", "url", cfg.Store, "instance", opts.Cluster.Instance)
 	if store.Created() {
 		log.WarnContext(ctx, "the database is new and empty", "url", cfg.Store)
@@ -69,15 +80,19 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	client := bbb.NewClient(opts.Client)
 	table := routing.NewTable(routing.LoadOptions{DefaultSize: cfg.MeetingSize, Hold: cfg.MeetingSizeHold, Fade: cfg.MeetingSizeFade})
 	mind := cluster.New(store, table, client, log, opts.Cluster)
-	a := &App{cfg: cfg, log: log, store: store, client: client, cluster: mind}
+	a := &App{cfg: cfg, log: log, level: opts.Level, instance: opts.Cluster.Instance, store: store, client: client, cluster: mind, metrics: counts}
 	a.ready.Degraded = a.degraded
 	door := gateway.New(mind, log, gateway.Options{
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
-		WriteTimeout: cfg.WriteTimeout,
+		WriteTimeout: cfg.WriteTimeout, RequestTimeout: opts.Cluster.RequestTimeout, NodeCalls: cfg.NodeCalls, Trusted: cfg.TrustedProxies,
+		Done: requested(counts), Unproven: counts.Unproven,
 	})
-	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &a.ready, append(a.operatorsDoor(), web.Welcome(Version, Build))...)
+	doors := slices.Concat(a.operatorsDoor(), a.metricsDoor(), []web.Door{web.Welcome(Version, Build)})
+	handler := web.Handler(door, gateway.Prefixes, &a.ready, doors...)
+	a.showMetrics(table, door)
+	a.apart = a.newApart()
 	a.server = &http.Server{
-		Handler:           web.RequestID(web.Recover(log, web.AccessLog(log, cfg.TrustedProxies, handler))),
+		Handler:           web.RequestID(counts.Doors(web.AccessLog(log, web.Access(cfg.AccessLog), cfg.TrustedProxies, web.Recover(log, handler)))),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		ReadTimeout:       cfg.RequestTimeout,
 		WriteTimeout:      cfg.WriteTimeout,
@@ -93,9 +108,14 @@ func (a *App) operatorsDoor() []web.Door {
 	if a.cfg.JWTSecret == "" {
 		return nil
 	}
-	guard := auth.New(auth.Options{Keys: auth.NewKeys(a.cfg.JWTSecret, a.cfg.JWTSecondarySecret), Log: a.log, Trusted: a.cfg.TrustedProxies})
+	a.guard = auth.New(auth.Options{Keys: auth.NewKeys(a.cfg.JWTSecret, a.cfg.JWTSecondarySecret), Log: a.log, Trusted: a.cfg.TrustedProxies})
+	var level adminapi.LogLevel
+	if a.level != nil {
+		level = a.level
+	}
 	api := adminapi.New(adminapi.Options{
-		Mind: a.cluster, Store: a.store, Guard: guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
+		Instance: a.instance, Level: level,
+		Mind: a.cluster, Store: a.store, Guard: a.guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
 		Version: Version, Build: Build, MaxBody: int64(a.cfg.MaxBody), Timeout: min(a.cfg.RequestTimeout, a.cfg.WriteTimeout) * 9 / 10,
 	})
 	return []web.Door{{Handler: api, Patterns: adminapi.Paths}}
@@ -153,20 +173,22 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.cluster.Load(ctx); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on B3SCALE_LISTEN_HTTP=%s: %w", a.cfg.Listen, err)
+	if err := a.listen(ctx); err != nil {
+		return err
 	}
-	a.listener = listener
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.running, ctx = errgroup.WithContext(ctx)
 	a.running.Go(func() error { return a.cluster.Run(ctx) })
 	a.running.Go(func() error {
-		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
 	})
+	if a.apart.server != nil {
+		a.running.Go(a.apart.serve)
+		a.log.InfoContext(ctx, "serving metrics", "address", a.apart.listener.Addr().String())
+	}
 	a.running.Go(func() error {
 		a.becomeReady(ctx)
 		return nil
@@ -220,6 +242,9 @@ func (a *App) Stop() error {
 		if err := a.server.Shutdown(ctx); err != nil {
 			a.log.Warn("requests were cut off", "error", err)
 			_ = a.server.Close()
+		}
+		if a.apart.server != nil {
+			_ = a.apart.server.Close() // who scrapes comes again
 		}
 		a.stop()
 		err = errors.Join(err, a.running.Wait())

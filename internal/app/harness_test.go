@@ -19,6 +19,7 @@ import (
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/app"
 	"b3scale/internal/config"
+	"b3scale/internal/logtest"
 )
 
 const (
@@ -103,7 +104,9 @@ func tryOpen(t testing.TB, env []string, nodes ...*bbbtest.Node) (*instance, err
 	t.Helper()
 	cfg := load(t, env)
 	d := &instance{TB: t, log: &syncBuffer{}}
-	a, err := app.New(t.Context(), cfg, app.NewLogger(cfg, d.log), app.Options{
+	log, level := app.NewLog(cfg, d.log)
+	a, err := app.New(t.Context(), cfg, log, app.Options{
+		Level:  level,
 		Client: bbb.ClientOptions{Transport: bbbtest.Transport(nodes...)},
 	})
 	d.App = a
@@ -239,6 +242,7 @@ type syncBuffer struct {
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
+	logtest.Keep(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)

@@ -15,7 +15,6 @@ import (
 
 	"b3scale/internal/config"
 	"b3scale/internal/sqlstore"
-	"b3scale/internal/web"
 )
 
 // Version and Build are set by the linker.
@@ -28,7 +27,8 @@ const usage = `b3scaled places BigBlueButton meetings on many servers.
 
 Usage: b3scaled [command]
 
-Without a command it serves until SIGTERM or SIGINT.
+Without a command it serves until SIGTERM or SIGINT. SIGUSR1 changes the log level to
+debug, and at the next time back.
 
 Commands:
   check     try the settings, the address, the database and every backend; tell all problems
@@ -70,7 +70,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		}
 		return 1
 	}
-	log := NewLogger(cfg, stderr)
+	log, level := NewLog(cfg, stderr)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
@@ -86,7 +86,8 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	case "migrate":
 		err = migrate(ctx, cfg, log)
 	default:
-		err = serve(ctx, cfg, log)
+		level.toggleOnSignal(ctx)
+		err = serve(ctx, cfg, log, level)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "b3scaled: %v\n", err)
@@ -95,19 +96,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// NewLogger logs as the settings say, with the request's id on every line.
-func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
-	var handler slog.Handler = slog.NewJSONHandler(w, opts)
-	if cfg.LogFormat == config.LogText {
-		handler = slog.NewTextHandler(w, opts)
-	}
-	return slog.New(web.LogHandler(handler))
-}
-
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger, level *Level) error {
 	log.InfoContext(ctx, "b3scaled starts", "version", Version, "pid", os.Getpid())
-	a, err := New(ctx, cfg, log, Options{StorePatience: storePatience})
+	a, err := New(ctx, cfg, log, Options{StorePatience: storePatience, Level: level})
 	if err != nil && ctx.Err() != nil {
 		log.InfoContext(ctx, "stopped before the start was finished")
 		return nil // we were told to
@@ -120,7 +111,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 
 func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	cfg.AutoMigrate = true
-	store, err := openStore(ctx, cfg, log)
+	store, err := openStore(ctx, cfg, log, 0, nil)
 	if err != nil {
 		return err
 	}
@@ -141,11 +132,16 @@ func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		good = false
 		_, _ = fmt.Fprintf(stdout, "problem  %s: %v\n", what, err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
-	if err == nil {
-		err = listener.Close()
+	for _, address := range []string{cfg.Listen, cfg.MetricsListen} {
+		if address == "" {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err == nil {
+			err = listener.Close()
+		}
+		tell("listen on "+address, err)
 	}
-	tell("listen on "+cfg.Listen, err)
 	checkStore(ctx, cfg, tell)
 	if !good {
 		return errProblems

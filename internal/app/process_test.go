@@ -17,6 +17,7 @@ import (
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 )
 
 // daemon is a real b3scaled process beside nodes that live in the test. It may
@@ -73,7 +74,7 @@ func (d *daemon) begin(t *testing.T) {
 	d.log.Reset()
 	d.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), d.binary)
 	// A port of the kernel's choice: one that was free a moment ago may be taken.
-	d.cmd.Env = append(slices.Clone(d.env), "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL=info", "B3SCALE_LOG_FORMAT=json")
+	d.cmd.Env = append(slices.Clone(d.env), "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL="+logtest.Level(), "B3SCALE_LOG_FORMAT=json")
 	d.cmd.Stderr = &d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)

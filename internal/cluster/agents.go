@@ -181,15 +181,28 @@ func reportOf(text []byte) *AgentReport {
 	return &r
 }
 
+func (c *Cluster) runJudge(ctx context.Context) error {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			c.judgeAgents(ctx)
+		}
+	}
+}
+
 // judgeAgents says in the log when an agent falls silent and when it is back.
 func (c *Cluster) judgeAgents(ctx context.Context) {
 	now := time.Now()
 	for _, b := range c.table.Backends() {
 		a := c.agentOn(b.ID)
-		why := b.AgentTrouble(now)
-		if b.AgentHeard() == 0 {
+		if !b.HasAgent(now) {
 			continue
 		}
+		why := b.AgentTrouble(now)
 		state := "heard"
 		if why != "" {
 			state = "silent"

@@ -2,13 +2,13 @@ package cluster
 
 import (
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"b3scale"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 )
@@ -105,7 +105,7 @@ func (s *site) beside(deafness bool) *site {
 		t: s.t, ctx: s.ctx, plan: s.plan, database: s.database, store: store, nodes: s.nodes, client: s.client,
 		frontend: s.frontend, backends: s.backends, unchecked: true,
 	}
-	other.c = New(store, routing.NewTable(s.plan.load), s.client, slog.New(slog.DiscardHandler), Options{Changes: store})
+	other.c = New(store, routing.NewTable(s.plan.load), s.client, logtest.Logger(), Options{Changes: store})
 	if err := other.c.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 func (s *site) create(id string, pairs ...string) (*bbb.Answer, error) {
 	p := params("name", "Meeting "+id, "meetingID", nodeID(id))
 	p.Append(params(pairs...))
-	return s.c.Create(s.ctx, CreateRequest{Frontend: &s.frontend, MeetingID: id, Params: p})
+	return s.c.Create(s.ctx, CreateRequest{Frontend: s.c.Frontend(frontendKey), MeetingID: id, Params: p})
 }
 
 // created creates a meeting, which must succeed, and returns its internal id.

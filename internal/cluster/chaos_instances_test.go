@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 )
@@ -196,7 +196,7 @@ func (w *world) birth(s *slot) *instance {
 	if shared {
 		opts.Changes = ear
 	}
-	i.cluster = New(m, routing.NewTable(w.plan.load), m, slog.New(slog.DiscardHandler), opts)
+	i.cluster = New(m, routing.NewTable(w.plan.load), m, logtest.Logger(), opts)
 	for err := i.cluster.Load(w.ctx); err != nil; err = i.cluster.Load(w.ctx) {
 		if s.weather.fairSince(time.Now().Add(-10 * time.Second)) {
 			w.witness.broken("store", "load: %v", err)

@@ -35,6 +35,8 @@ type Options struct {
 	// Observe: look, adopt and list, but create, end and move nothing.
 	Observe bool
 
+	Calls Calls // is told of calls to nodes; nil: nobody is
+
 	ProbeInterval time.Duration // 2 s
 	ProbeTimeout  time.Duration // 2 s
 	LostAfter     time.Duration // 90 s of silence before a backend is lost
@@ -47,6 +49,8 @@ type Options struct {
 	BodyTimeout    time.Duration // 40 s for one with a presentation: nodes fetch it first
 	CallTimeout    time.Duration // 10 s for every other call
 	JoinWait       time.Duration // 3 s for a meeting that is being created
+	PlaceWait      time.Duration // 300 ms for a reservation; then a join goes on without
+	PlaceHold      time.Duration // 60 s until it lapses if nobody comes
 
 	HealAfter    time.Duration // a row may be creating for 60 s
 	PurgeAfter   time.Duration // ended rows stay as fences for 7 days
@@ -68,6 +72,7 @@ func (o Options) withDefaults() Options {
 		{&o.ListInterval, 10 * time.Second}, {&o.ListTimeout, 20 * time.Second},
 		{&o.RequestTimeout, 55 * time.Second}, {&o.CreateTimeout, 20 * time.Second},
 		{&o.BodyTimeout, 40 * time.Second}, {&o.CallTimeout, 10 * time.Second}, {&o.JoinWait, 3 * time.Second},
+		{&o.PlaceWait, rowBudget}, {&o.PlaceHold, time.Minute},
 		{&o.HealAfter, time.Minute}, {&o.PurgeAfter, 7 * 24 * time.Hour}, {&o.OrphanLease, 30 * time.Second},
 	} {
 		if *d.field == 0 {
@@ -96,10 +101,13 @@ type Cluster struct {
 	born     time.Time
 	storedAt atomic.Int64 // nanoseconds since we were born; our last successful write
 	silent   silentStore
+	limits   limits
 	configMu sync.Mutex    // one reader of the configuration at a time, or an older one could win
 	reload   chan struct{} // asks for the configuration to be read soon
 
 	commanded chan struct{} // asks for commands to be taken now
+
+	placements placements
 
 	following following
 	leases    leases
@@ -126,9 +134,13 @@ func New(store b3scale.Store, table *routing.Table, nodes Nodes, log *slog.Logge
 func (c *Cluster) Halt() { c.halt() }
 
 // detached is the context of a request that is brought to its end even when its
-// client goes away.
+// client goes away. It may have waited elsewhere before.
 func (c *Cluster) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.RequestTimeout)
+	deadline := time.Now().Add(c.opts.RequestTimeout)
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
+		deadline = earlier
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	stop := context.AfterFunc(c.halted, cancel)
 	return ctx, func() {
 		stop()
@@ -264,6 +276,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runLooks(ctx) })
 	g.Go(func() error { return c.saveProbes(ctx) })
 	g.Go(func() error { return c.runEvents(ctx) })
+	g.Go(func() error { return c.runJudge(ctx) })
 	g.Go(func() error { return c.runHeartbeats(ctx) })
 	g.Go(func() error { return c.runEnds(ctx) })
 	g.Go(func() error { return c.tidy(ctx) })
@@ -300,12 +313,16 @@ func (c *Cluster) tidy(ctx context.Context) error {
 const instanceMemory = 24 * time.Hour
 
 func (c *Cluster) purge(ctx context.Context) {
+	c.limits.forget(func(frontendID string) bool { return c.table.FrontendByID(frontendID) == nil })
 	now, err := c.store.Now(ctx)
 	if err == nil {
 		_, err = c.store.PurgeMeetings(ctx, now.Add(-c.opts.PurgeAfter))
 	}
 	if err == nil {
 		err = c.store.PurgeInstances(ctx, instanceMemory)
+	}
+	if err == nil {
+		err = c.store.PurgePlaces(ctx)
 	}
 	if err != nil {
 		c.log.WarnContext(ctx, "old rows not purged", "error", err)

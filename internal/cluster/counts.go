@@ -16,16 +16,23 @@ type Count struct {
 // memory has them.
 func (c *Cluster) Counts() (frontends, backends map[string]Count) {
 	frontends, backends = map[string]Count{}, map[string]Count{}
+	c.EachCount(func(r *routing.Room, people b3scale.Headcount) {
+		frontends[r.Key.FrontendID] = frontends[r.Key.FrontendID].plus(people)
+		backends[r.BackendID] = backends[r.BackendID].plus(people)
+	})
+	return frontends, backends
+}
+
+// EachCount calls yield for every live meeting with the people who count there.
+func (c *Cluster) EachCount(yield func(*routing.Room, b3scale.Headcount)) {
 	c.table.Each(func(r *routing.Room) {
 		people := b3scale.Headcount{}
 		if crowd := r.Crowd(); crowd != nil {
 			people = crowd.Headcount()
 		}
 		people.People = max(r.People-r.InBreakouts, 0)
-		frontends[r.Key.FrontendID] = frontends[r.Key.FrontendID].plus(people)
-		backends[r.BackendID] = backends[r.BackendID].plus(people)
+		yield(r, people)
 	})
-	return frontends, backends
 }
 
 func (c Count) plus(h b3scale.Headcount) Count {

@@ -17,6 +17,7 @@ type CreateRequest struct {
 	Params    bbb.Params // as for the node, with the encoded id; passwords only if the client sent some
 	Form      bool       // send the parameters in the body
 	Body      []byte     // XML, or nil
+	Tags      b3scale.TagWish
 }
 
 // rounds is how often a create looks at the row before it gives up. Between
@@ -29,7 +30,8 @@ var pauses = [rounds]time.Duration{50 * time.Millisecond, 250 * time.Millisecond
 // Create places the meeting if it has no place, creates it there, and returns
 // the node's answer once the outcome is durable. FAILED answers of the node
 // are answers.
-func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, error) {
+func (c *Cluster) Create(ctx context.Context, req CreateRequest) (_ *bbb.Answer, err error) {
+	defer func() { c.placements.ended(err) }()
 	ctx, cancel := c.detached(ctx)
 	defer cancel()
 	if bbb.IsTrue(req.Params.Get("isBreakout")) {
@@ -46,6 +48,9 @@ func (c *Cluster) Create(ctx context.Context, req CreateRequest) (*bbb.Answer, e
 		failed:  map[string]bool{},
 	}
 	for round := range rounds {
+		if round > 0 {
+			c.placements.retries.Add(1)
+		}
 		m, err := a.place(ctx)
 		if err != nil {
 			return nil, err
@@ -87,6 +92,7 @@ func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.A
 	call := a.nodeCall(m)
 	answer, err = a.call(ctx, b, a.limit(), call)
 	if o := bbb.OutcomeOf(err); o == bbb.ServerError || o == bbb.Malformed {
+		a.placements.retries.Add(1)
 		answer, err = a.call(ctx, b, a.limit(), call) // it may have been executed: the same node once more
 	}
 	if err != nil {
@@ -182,6 +188,9 @@ func (a *creation) confirm(ctx context.Context, m b3scale.Meeting, room b3scale.
 		return nil, false, err
 	}
 	if ok {
+		if m.State == b3scale.MeetingCreating {
+			a.placements.placed.Add(1)
+		}
 		a.table.Apply(confirmed, time.Now())
 		a.log.InfoContext(ctx, "meeting created", "meeting", a.key, "backend", m.BackendID, "generation", m.Generation, "internal_id", room.InternalID)
 		return answer, false, nil

@@ -188,7 +188,7 @@ func TestCreateWithoutCandidates(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, plan{backend: c.backend}, func(t *testing.T, s *site) {
-				s.frontend.Settings.RequiredTags = c.tags
+				s.limited(func(f *b3scale.FrontendSettings) { f.RequiredTags = c.tags })
 				begin := time.Now()
 				_, err := s.create("class")
 				if codeOf(err) != b3scale.NoBackend {

@@ -46,7 +46,7 @@ type Batch struct {
 }
 
 // EventStats count what became of events since the start.
-type EventStats struct{ Taken, Stale, Unknown, Gaps int64 }
+type EventStats struct{ Taken, Stale, Unknown, Gaps, Batches int64 }
 
 // events is what they have changed and the store does not know yet.
 type events struct {
@@ -57,6 +57,7 @@ type events struct {
 
 	last                        atomic.Int64 // sequence of the last event without a number
 	taken, stale, unknown, gaps atomic.Int64
+	batches                     atomic.Int64
 }
 
 const (
@@ -78,13 +79,14 @@ const (
 // EventStats tells what became of events.
 func (c *Cluster) EventStats() EventStats {
 	e := &c.events
-	return EventStats{e.taken.Load(), e.stale.Load(), e.unknown.Load(), e.gaps.Load()}
+	return EventStats{e.taken.Load(), e.stale.Load(), e.unknown.Load(), e.gaps.Load(), e.batches.Load()}
 }
 
 // TakeEvents brings a batch into memory; the store is told soon. It waits for
 // nothing. acknowledged is the highest sequence that was taken, reconcile says
 // that the backend is being looked at as a whole.
 func (c *Cluster) TakeEvents(backendID string, b Batch) (acknowledged int64, reconcile bool) {
+	c.events.batches.Add(1)
 	a := c.agentOn(backendID)
 	a.mu.Lock()
 	fresh, current := a.takesBoot(b.Boot)
@@ -215,6 +217,9 @@ func (c *Cluster) tellPerson(r *routing.Room, boot string, e *Event, at b3scale.
 	}
 	if e.Joined {
 		fact.Who = e.Person.who()
+		if !r.Breakout && c.reserves(r.Key.FrontendID) {
+			fact.Arrival = e.arrivalKey(r.Key.MeetingID)
+		}
 	}
 	switch crowd.Take(fact) {
 	case routing.Changed:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +33,20 @@ type following struct {
 	reports int64      // the same of reports
 	config  string     // the version of the configuration in memory
 	latest  map[string]nodeReport
+	asOf    atomic.Int64 // nanoseconds since we were born; all that was stored then is in memory
 }
+
+// FeedLag is how far memory may be behind what other instances have stored. It
+// is 0 where there are none.
+func (c *Cluster) FeedLag() time.Duration {
+	if !c.shared() {
+		return 0
+	}
+	return time.Since(c.born) - time.Duration(c.following.asOf.Load())
+}
+
+// upTo notes that memory has all that was stored then.
+func (c *Cluster) upTo(then time.Time) { c.following.asOf.Store(int64(then.Sub(c.born))) }
 
 // beginToFollow notes where to begin, before anything is loaded.
 func (c *Cluster) beginToFollow(ctx context.Context) error {
@@ -47,6 +61,7 @@ func (c *Cluster) beginToFollow(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.since, f.reports, f.latest = int64(now), 0, map[string]nodeReport{}
+	c.upTo(time.Now()) // what is loaded from now on is not older
 	f.config, err = c.store.ConfigVersion(ctx)
 	return err
 }
@@ -121,6 +136,7 @@ func (c *Cluster) poll(ctx context.Context) error {
 	f := &c.following
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	begin := time.Now()
 	var stale []b3scale.MeetingKey
 	newest := f.since
 	err := c.store.VersionsSince(ctx, f.since-lookBack.Microseconds(), func(key b3scale.MeetingKey, version int64) {
@@ -136,6 +152,7 @@ func (c *Cluster) poll(ctx context.Context) error {
 		return err
 	}
 	f.since = newest
+	c.upTo(begin)
 	if err := c.pollConfig(ctx); err != nil {
 		return err
 	}
@@ -201,7 +218,11 @@ func (c *Cluster) resync(ctx context.Context) error {
 		return err
 	}
 	f.reports = int64(now)
-	return c.refresh(ctx, stale)
+	if err := c.refresh(ctx, stale); err != nil {
+		return err
+	}
+	c.upTo(begin)
+	return nil
 }
 
 // refresh reads rows with their people. Those that are gone from the store go

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 )
@@ -206,7 +206,7 @@ func (s *site) newCluster() *Cluster {
 	if opts.ListGap == 0 {
 		opts.ListGap = 1 // tests list when they like
 	}
-	c := New(store, routing.NewTable(s.plan.load), nodes, slog.New(slog.DiscardHandler), opts)
+	c := New(store, routing.NewTable(s.plan.load), nodes, logtest.Logger(), opts)
 	if err := c.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 
 // Join returns the address at which a browser enters the meeting: the node's,
 // signed anew. NotFound when there is no such meeting; NotYet when it is still
-// being created or its backend is lost, and the caller should try again soon.
+// being created or its backend is lost, and the caller should try again soon;
+// LimitReached when the frontend has all the people that it may have.
 func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.Params) (string, error) {
 	r, err := c.settled(ctx, key)
 	if b3scale.CodeOf(err) == b3scale.Unavailable {
@@ -26,6 +27,10 @@ func (c *Cluster) Join(ctx context.Context, key b3scale.MeetingKey, params bbb.P
 	}
 	if b == nil || b.Lost {
 		return "", b3scale.Errorf(b3scale.NotYet, "the server of this meeting is not reachable at the moment")
+	}
+	bbb.TraceOf(ctx).Chose(b.Host)
+	if err := c.admit(ctx, r, &params); err != nil {
+		return "", err
 	}
 	if r.NodeID != "" {
 		params.Set("meetingID", r.NodeID)

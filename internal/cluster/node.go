@@ -16,7 +16,11 @@ import (
 func (c *Cluster) call(ctx context.Context, b *routing.Backend, limit time.Duration, call bbb.Call) (*bbb.Answer, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	begin := time.Now()
 	answer, err := c.signed(limited, b, call)
+	if c.opts.Calls != nil {
+		c.timed(ctx, b.ID, call.Name, begin, err)
+	}
 	switch {
 	case err == nil:
 		b.Answered()

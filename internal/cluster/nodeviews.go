@@ -77,6 +77,9 @@ func nodeReportOf(b *routing.Backend, stored b3scale.AgentSign) *AgentReport {
 	return reportOf(stored.Report)
 }
 
+// StateOf is whether a backend answers, as far as this instance knows.
+func StateOf(b *routing.Backend, now time.Time) NodeState { return nodeState(b, b.LastReached(), now) }
+
 // nodeState trusts our own probes. Before the first of them it takes what
 // others have stored.
 func nodeState(b *routing.Backend, stored b3scale.Micros, now time.Time) NodeState {

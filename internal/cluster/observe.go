@@ -23,10 +23,14 @@ func (c *Cluster) sighting(o *observation) (b3scale.Sighting, bool) {
 	if o.known.Unsaved || c.othersThere(o) {
 		begun := c.storeTime(o.seen.begun)
 		s.AttendeesReplaced = true
-		s.Merge = func(stored []b3scale.Attendee) ([]b3scale.Attendee, b3scale.Headcount) {
+		reserves := c.reserves(s.Key.FrontendID)
+		s.Merge = func(stored []b3scale.Attendee) (_ []b3scale.Attendee, _ b3scale.Headcount, came []string) {
 			inOrder(stored)
 			o.seen.merged = mergeList(stored, o.seen.Attendees, begun)
-			return o.seen.merged, headcountOf(o.seen.merged)
+			if reserves {
+				came = newcomers(s.Key.MeetingID, stored, o.seen.merged)
+			}
+			return o.seen.merged, headcountOf(o.seen.merged), came
 		}
 	}
 	return s, s.Info != nil || s.AttendeesReplaced

@@ -21,6 +21,7 @@ func (l *listing) sweepOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.placements.noteOrphans(l.backend.ID, l.t0, orphans)
 	var gone []b3scale.MeetingKey
 	for _, o := range orphans {
 		if l.rooms[o.Key] != nil {

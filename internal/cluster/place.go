@@ -66,19 +66,23 @@ func (a *creation) lives(ctx context.Context, row b3scale.Meeting) (bool, error)
 func (a *creation) abandon(row b3scale.Meeting) {
 	a.abandoned = append(a.abandoned, row.Generation)
 	a.failed[row.BackendID] = true
+	a.placements.failOvers.Add(1)
 }
 
 // claim chooses candidates until the store accepts one, or tells that the
 // meeting lives somewhere already.
 func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
+	if err := a.mayCreate(ctx, a.req.Frontend, a.key); err != nil {
+		return b3scale.Meeting{}, err
+	}
 	a.choosePasswords()
-	size := a.table.Load().ExpectedSize(a.req.Params.Get("meta_bbb-meeting-size-hint"), a.req.Params.Get("maxParticipants"))
+	size := a.table.Load().ExpectedSize(a.req.Params.Metadata("bbb-meeting-size-hint"), a.req.Params.Get("maxParticipants"))
 	for {
 		choice, err := a.choose(ctx, size)
 		if err != nil {
 			return b3scale.Meeting{}, err
 		}
-		m, fit, err := a.store.ClaimMeeting(ctx, b3scale.Claim{
+		m, fit, err := a.claimMeeting(ctx, a.req.Frontend, b3scale.Claim{
 			Key: a.key, BackendID: choice.ID, Size: size, Abandoned: a.abandoned,
 			AttendeePW: a.passwords.attendee, ModeratorPW: a.passwords.moderator,
 		})
@@ -99,7 +103,7 @@ func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
 // choose selects a candidate. Right after the start it waits for the first
 // round of probes before it says that there is none.
 func (a *creation) choose(ctx context.Context, size int) (routing.Choice, error) {
-	want := routing.Wanted{Tags: a.req.Frontend.Settings.RequiredTags, Except: a.failed, Size: size}
+	want := routing.Wanted{Tags: a.req.Frontend.Policy.RequiredTags, Wish: a.req.Tags, Except: a.failed, Size: size}
 	for {
 		choice, err := a.table.Select(want, time.Now())
 		if err == nil || a.Probed() || ctx.Err() != nil {

@@ -65,6 +65,7 @@ func (c *Cluster) watchAll(ctx context.Context) error {
 			if c.table.Backend(id) == nil {
 				w.cancel()
 				delete(c.watchers, id)
+				c.placements.forget(id)
 			}
 		}
 		c.mu.Unlock()

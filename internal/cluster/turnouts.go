@@ -15,8 +15,6 @@ import (
 func (c *Cluster) runEvents(ctx context.Context) error {
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -27,8 +25,6 @@ func (c *Cluster) runEvents(ctx context.Context) error {
 		case now := <-flush.C:
 			c.unpark(now)
 			c.flush(ctx)
-		case <-beat.C:
-			c.judgeAgents(ctx)
 		}
 	}
 }
@@ -142,7 +138,7 @@ func (c *Cluster) flushRooms(ctx context.Context, backendID string, rooms []dirt
 		}
 		d.unsaved = u
 		t := b3scale.Turnout{
-			Key: d.key, Generation: r.Generation, InternalID: r.InternalID, Attendees: u.Attendees, Forget: u.Forget,
+			Key: d.key, Generation: r.Generation, InternalID: r.InternalID, Attendees: u.Attendees, Forget: u.Forget, Arrivals: u.Arrivals,
 			Headcount: u.Headcount, Peak: u.Peak, LatePeople: u.People, LateVoice: u.Voice, LateVideo: u.Video, Known: r.AsOf(),
 		}
 		if u.Info {

@@ -79,6 +79,7 @@ func (l *loader) check(cfg *Config) {
 	if !isHostPort(cfg.Listen) {
 		l.problem("B3SCALE_LISTEN_HTTP", "accepted: %s", l.variable("B3SCALE_LISTEN_HTTP").Accepts)
 	}
+	l.checkMetrics(cfg)
 	if cfg.NodeCAFile != "" {
 		l.readNodeCAs(cfg)
 	}
@@ -91,6 +92,16 @@ func (l *loader) check(cfg *Config) {
 	}
 	if cfg.ReverseProxyMode {
 		l.warn("B3SCALE_REVERSE_PROXY_MODE is not supported: people are sent to the node itself")
+	}
+}
+
+func (l *loader) checkMetrics(cfg *Config) {
+	const listen, perMeeting = "B3SCALE_METRICS_LISTEN", "B3SCALE_METRICS_PER_MEETING"
+	if cfg.MetricsListen != "" && !isHostPort(cfg.MetricsListen) {
+		l.problem(listen, "accepted: %s", l.variable(listen).Accepts)
+	}
+	if cfg.MetricsPerMeeting && !cfg.MetricsCompat {
+		l.warn("%s is set, but without B3SCALE_METRICS_COMPAT there are no such metrics", perMeeting)
 	}
 }
 

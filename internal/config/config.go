@@ -20,7 +20,7 @@ type Config struct {
 	PoolSize    int       `env:"B3SCALE_DB_POOL_SIZE" envDefault:"32" min:"2" max:"1000" help:"the most connections of this instance to PostgreSQL; up to two more send and hear news"`
 	AutoMigrate bool      `env:"B3SCALE_DB_AUTO_MIGRATE" envDefault:"true" help:"bring an older database up to date at start"`
 
-	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For is believed: in the audit log, for failed logins and in the access log (level debug)"`
+	TrustedProxies []netip.Prefix `env:"B3SCALE_TRUSTED_PROXIES" accepts:"a comma list of networks and addresses such as 10.0.0.0/8,192.0.2.7" help:"reverse proxies whose X-Forwarded-For (in the audit log, for failed logins and in the access log) and X-Forwarded-Host (where a frontend has host names of its own) are believed"`
 	Listen         string         `env:"B3SCALE_LISTEN_HTTP" envDefault:"127.0.0.1:42353" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where HTTP is served"`
 
 	JWTSecret          b3scale.Secret `env:"B3SCALE_API_JWT_SECRET" secret:"true" accepts:"any text; at least 32 random bytes are advised" help:"signs and verifies the tokens of operators and node agents; unset: the REST API, the agent API and the console are off"`
@@ -28,6 +28,12 @@ type Config struct {
 
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
 	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
+
+	AccessLog AccessLog `env:"B3SCALE_ACCESS_LOG" envDefault:"errors" accepts:"off, errors, all" help:"which requests have a line in the log: none; those that an operator may want to act on (the others only at level debug); all"`
+
+	MetricsListen     string `env:"B3SCALE_METRICS_LISTEN" accepts:"HOST:PORT, or :PORT for every address of this machine" help:"where metrics and profiles (/metrics, /debug/pprof/) are served, and only there; unset: /metrics beside everything else, profiles nowhere; nobody is asked for a token there"`
+	MetricsCompat     bool   `env:"B3SCALE_METRICS_COMPAT" envDefault:"true" help:"also show the metrics that dashboards of the existing product use"`
+	MetricsPerMeeting bool   `env:"B3SCALE_METRICS_PER_MEETING" envDefault:"false" help:"show those by meeting, which makes new time series for every meeting; otherwise all meetings count together"`
 
 	RequestTimeout    time.Duration `env:"B3SCALE_HTTP_REQUEST_TIMEOUT" envDefault:"60s" min:"1s" max:"1h" help:"how long one request may take, calls to nodes included"`
 	ReadHeaderTimeout time.Duration `env:"B3SCALE_HTTP_READ_HEADER_TIMEOUT" envDefault:"5s" min:"1s" max:"1h" help:"how long a client may take to send a request's header"`
@@ -37,6 +43,7 @@ type Config struct {
 	MaxBody             Bytes    `env:"B3SCALE_MAX_BODY" envDefault:"1M" min:"1K" max:"1024M" help:"the largest request body"`
 	MaxPresentationBody Bytes    `env:"B3SCALE_MAX_PRESENTATION_BODY" envDefault:"64M" min:"1K" max:"1024M" help:"the largest request body that carries presentations"`
 	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
+	NodeCalls           int      `env:"B3SCALE_NODE_CALLS_PER_FRONTEND" envDefault:"128" min:"1" max:"100000" help:"how many calls to nodes one frontend may have under way at this instance; more wait for up to ten seconds"`
 	ReverseProxyMode    bool     `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" help:"not supported, only accepted: people are always sent to the node itself"`
 
 	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"2500ms" help:"how often each backend is asked whether it answers"`

@@ -20,7 +20,6 @@ var later = []unusedVariable{
 	{"B3SCALE_API_URL", "does not use it yet: it rewrites no callbacks and protects no recordings", false},
 	{"B3SCALE_CALLBACK_ALLOW", "does not use it yet: it sends no callbacks", false},
 	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
-	{"B3SCALE_METRICS_LISTEN", "does not use it yet: it has no listener for metrics", false},
 	{"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY", "does not use it yet: it keeps no recordings", false},
 	{"B3SCALE_RECORDINGS_INBOX_PATH", "does not use it yet: it keeps no recordings", false},
 	{"B3SCALE_RECORDINGS_PLAYBACK_HOST", "does not use it yet: it keeps no recordings", false},
@@ -33,7 +32,7 @@ var elsewhere = []string{
 	"B3SCALE_ACCESS_TOKEN", "B3SCALE_ACCESS_TOKEN_FILE",
 	"B3SCALE_API_ACCESS_TOKEN", "B3SCALE_API_ACCESS_TOKEN_FILE",
 	"B3SCALE_LOAD_FACTOR",
-	"B3SCALE_TEST_DB_URL",
+	"B3SCALE_TEST_DB_URL", "B3SCALE_TEST_LOG_DIR",
 }
 
 // serviceLink matches what Kubernetes and Docker put into every container when

@@ -20,6 +20,19 @@ import (
 // field know.
 type LogLevel slog.Level
 
+// logLevels have the numbers from -1 on, and slog's distances.
+var logLevels = [...]string{"trace", "debug", "info", "warn", "error", "fatal", "panic"}
+
+const levelDistance = slog.LevelInfo - slog.LevelDebug
+
+// String is the name of the level, for logs and operators.
+func (l LogLevel) String() string {
+	if i := (slog.Level(l) - LevelTrace) / levelDistance; i >= 0 && int(i) < len(logLevels) {
+		return logLevels[i]
+	}
+	return slog.Level(l).String()
+}
+
 // Level gives it to slog.
 func (l LogLevel) Level() slog.Level { return slog.Level(l) }
 
@@ -37,6 +50,16 @@ type LogFormat string
 const (
 	LogJSON LogFormat = "json"
 	LogText LogFormat = "text"
+)
+
+// AccessLog says which requests have a line in the log.
+type AccessLog string
+
+// The access logs.
+const (
+	AccessOff    AccessLog = "off"
+	AccessErrors AccessLog = "errors"
+	AccessAll    AccessLog = "all"
 )
 
 // Bytes is a size.
@@ -57,8 +80,9 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	register(m, parseDuration)
 	register(m, parseBytes)
 	register(m, parseLoadFactor)
-	register(m, parseLogLevel)
+	register(m, ParseLogLevel)
 	register(m, parseLogFormat)
+	register(m, parseAccessLog)
 	register(m, parseNetworks)
 	register(m, parseResources)
 	return m
@@ -120,22 +144,12 @@ func parseBytes(text string) (Bytes, error) {
 	return Bytes(n * unit), nil
 }
 
-func parseLogLevel(text string) (LogLevel, error) {
-	switch strings.ToLower(text) {
-	case "trace", "-1":
-		return LogLevel(LevelTrace), nil
-	case "debug", "0":
-		return LogLevel(slog.LevelDebug), nil
-	case "info", "1":
-		return LogLevel(slog.LevelInfo), nil
-	case "warn", "2":
-		return LogLevel(slog.LevelWarn), nil
-	case "error", "3":
-		return LogLevel(slog.LevelError), nil
-	case "fatal", "4":
-		return LogLevel(LevelFatal), nil
-	case "panic", "5":
-		return LogLevel(LevelPanic), nil
+// ParseLogLevel takes the name of a level in any case, or its number.
+func ParseLogLevel(text string) (LogLevel, error) {
+	for i, name := range logLevels {
+		if strings.EqualFold(text, name) || text == strconv.Itoa(i-1) {
+			return LogLevel(LevelTrace + slog.Level(i)*levelDistance), nil
+		}
 	}
 	return 0, errValue
 }
@@ -146,6 +160,14 @@ func parseLogFormat(text string) (LogFormat, error) {
 		return LogJSON, nil
 	case "text", "plain", "console":
 		return LogText, nil
+	}
+	return "", errValue
+}
+
+func parseAccessLog(text string) (AccessLog, error) {
+	switch access := AccessLog(strings.ToLower(text)); access {
+	case AccessOff, AccessErrors, AccessAll:
+		return access, nil
 	}
 	return "", errValue
 }

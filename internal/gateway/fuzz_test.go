@@ -3,11 +3,14 @@ package gateway_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"b3scale"
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/gateway"
 )
 
 // How FuzzGateway sends what it is given.
@@ -16,6 +19,7 @@ const (
 	signForm                 // with one in front of the body
 	asBrowser                // accepting pages
 	beingCreated             // about a meeting that is being created
+	ownHost                  // at the first frontend's host
 )
 
 // FuzzGateway sends anything at all. Whatever it is, the answer is well-formed
@@ -23,6 +27,7 @@ const (
 // nothing is written.
 func FuzzGateway(f *testing.F) {
 	base := newHarness(f, setup{nodes: []bbbtest.Options{{ExtraElements: unknown}}})
+	base.set(base.one, func(s *b3scale.FrontendSettings) { s.Hosts = []string{hostOne} })
 	base.create("room")
 	base.claim("pending")
 	base.forget()
@@ -53,6 +58,10 @@ func FuzzGateway(f *testing.F) {
 		{"GET", "/bbb/off/api/create", "name=Room&meetingID=room", "", "", signQuery},
 		{"GET", retryAddress(signed("join", "meetingID=pending&fullName=x")), "n=3", "", "", asBrowser},
 		{"GET", retryAddress("//evil.example.org/bbb/join"), "n=x", "", "", asBrowser},
+		{"GET", "/bigbluebutton/api/create", "name=Room&meetingID=room", "", "", signQuery | ownHost},
+		{"GET", "/bigbluebutton//api//join", "meetingID=pending&fullName=x", "", "", signQuery | asBrowser | ownHost},
+		{"GET", "/bigbluebutton/api/getMeetings", "", "", "", signQuery},
+		{"GET", retryAddress(atHost(secretOne, "join", "meetingID=pending&fullName=x")), "n=3", "", "", asBrowser | ownHost},
 		{"GET", "/healthz", "", "", "", 0},
 	} {
 		f.Add(seed.method, seed.path, seed.query, seed.contentType, []byte(seed.body), seed.mode)
@@ -71,13 +80,17 @@ func FuzzGateway(f *testing.F) {
 			body = append([]byte(bbb.SignedQuery(call, "", secretOne)+"&"), body...)
 		}
 		signed, sum, _ := bbb.SplitChecksum(query)
-		proven := strings.Contains(path, keyOne) && (mode&signForm != 0 || bbb.Verify(call, signed, sum, secretOne, secondSecretOne))
+		host := ""
+		if mode&ownHost != 0 {
+			host = hostOne
+		}
+		proven := (strings.Contains(path, keyOne) || host != "") && (mode&signForm != 0 || bbb.Verify(call, signed, sum, secretOne, secondSecretOne))
 
 		header := http.Header{"Content-Type": {contentType}}
 		if mode&asBrowser != 0 {
 			header.Set("Accept", "text/html")
 		}
-		got := h.send(&url.URL{Path: path, RawQuery: query}, request{method: method, header: header, body: strings.NewReader(string(body))})
+		got := h.send(&url.URL{Path: path, RawQuery: query}, request{method: method, host: host, header: header, body: strings.NewReader(string(body))})
 		switch got.status {
 		case http.StatusOK, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect,
 			http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
@@ -88,7 +101,7 @@ func FuzzGateway(f *testing.F) {
 			!strings.HasPrefix(got.body, "<!DOCTYPE html>") && !strings.HasPrefix(got.body, "<a href=") { // the mux's own
 			t.Errorf("half a page: %v", got)
 		}
-		gatewayPath := strings.HasPrefix(path, "/bbb/") || strings.HasPrefix(path, "/b3s/retry-join/")
+		gatewayPath := slices.ContainsFunc(gateway.Prefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 		if strings.ContainsFunc(got.header.Get("Location"), func(r rune) bool { return r <= ' ' || r > '~' }) && gatewayPath {
 			t.Errorf("Location would break the header: %q", got.header.Get("Location"))
 		}

@@ -41,6 +41,7 @@ const (
 type harness struct {
 	testing.TB
 	handler http.Handler
+	door    *gateway.Gateway
 	cluster *cluster.Cluster
 	table   *routing.Table
 	store   *spyStore
@@ -85,9 +86,9 @@ func newHarness(t testing.TB, s setup) *harness {
 	}
 	h.cluster = cluster.New(h.store, h.table, client, log, s.cluster)
 	h.load()
-	door := gateway.New(h.cluster, log, s.gateway)
-	handler := web.Handler(door, []string{gateway.Prefix, gateway.RetryPrefix}, &web.Readiness{})
-	h.handler = web.RequestID(web.Recover(log, web.AccessLog(log, nil, handler)))
+	h.door = gateway.New(h.cluster, log, s.gateway)
+	handler := web.Handler(h.door, gateway.Prefixes, &web.Readiness{})
+	h.handler = web.RequestID(web.AccessLog(log, web.AccessErrors, nil, web.Recover(log, handler)))
 	if s.watch {
 		h.watch()
 	} else {
@@ -133,6 +134,18 @@ func (h *harness) seed(ctx context.Context) {
 func (h *harness) load() {
 	h.Helper()
 	if err := h.cluster.Load(h.Context()); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// set changes the settings of a frontend, as an operator would.
+func (h *harness) set(f b3scale.Frontend, change func(*b3scale.FrontendSettings)) {
+	h.Helper()
+	_, err := h.cluster.EditFrontend(h.Context(), f.ID, b3scale.Actor{}, func(f *b3scale.Frontend) error {
+		change(&f.Settings)
+		return nil
+	})
+	if err != nil {
 		h.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,7 +24,7 @@ func (g *Gateway) join(w http.ResponseWriter, req *request) {
 		fail(w, http.StatusOK, bbb.ErrChecksum)
 		return
 	}
-	location, err := g.cluster.Join(req.http.Context(), req.key, req.rewritten(meetingRewrites))
+	location, err := g.cluster.Join(req.http.Context(), req.key, req.rewritten(joinRewrites))
 	if err != nil {
 		g.logFailure(req, err)
 		g.notJoined(w, req, err)
@@ -33,6 +34,7 @@ func (g *Gateway) join(w http.ResponseWriter, req *request) {
 }
 
 func redirect(w http.ResponseWriter, location string) {
+	note(w, "redirect")
 	h := w.Header()
 	h["Location"] = []string{location}
 	h["Content-Length"] = []string{"0"} // every browser follows Location
@@ -51,12 +53,24 @@ func (g *Gateway) notJoined(w http.ResponseWriter, req *request, err error) {
 		g.wait(w, req)
 		return
 	}
+	noteError(w, err)
 	if target := errorRedirect(req.Params.Get("errorRedirectUrl"), err); target != "" {
 		redirect(w, target)
 		return
 	}
-	if code == b3scale.NotFound {
+	again := "" // a link repeats the query only
+	if req.http.Method != http.MethodPost {
+		again = req.original()
+	}
+	switch {
+	case code == b3scale.NotFound:
 		g.pages.Write(w, req.http, http.StatusNotFound, pages.NotFound{})
+		return
+	case code == b3scale.LimitReached:
+		g.pages.Write(w, req.http, http.StatusForbidden, pages.LimitReached{Join: again})
+		return
+	case errors.Is(err, errRate):
+		g.pages.Write(w, req.http, http.StatusTooManyRequests, pages.TooManyRequests{Join: again})
 		return
 	}
 	w.Header().Set("Retry-After", "30")
@@ -112,6 +126,7 @@ type retryTarget struct {
 // wait sends a browser to the waiting page, or shows it again.
 func (g *Gateway) wait(w http.ResponseWriter, req *request) {
 	target, _ := json.Marshal(retryTarget{http.MethodGet, req.original()}) // strings always marshal
+	note(w, waitingResult(req))
 	next := RetryPrefix + base64.RawURLEncoding.EncodeToString(target) + "?n=" + strconv.Itoa(req.attempt+1)
 	switch {
 	case req.attempt == 0:
@@ -128,13 +143,16 @@ func (g *Gateway) wait(w http.ResponseWriter, req *request) {
 // retryJoin is the waiting page: it tries the join itself and shows the page
 // again while there is nothing to join.
 func (g *Gateway) retryJoin(w http.ResponseWriter, r *http.Request) {
+	noteCall(w, "join", g.calls["join"])
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		note(w, bbb.ErrUnsupported.Key)
 		w.Header().Set("Allow", "GET")
 		g.pages.Write(w, r, http.StatusMethodNotAllowed, pages.BadRequest{})
 		return
 	}
 	u := decodeRetry(strings.TrimPrefix(r.URL.Path, RetryPrefix))
 	if u == nil {
+		note(w, "validationError")
 		g.pages.Write(w, r, http.StatusBadRequest, pages.BadRequest{})
 		return
 	}
@@ -152,10 +170,10 @@ func decodeRetry(blob string) *url.URL {
 		return nil
 	}
 	u, err := url.Parse(target.URL)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(u.Path, Prefix) {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || resourceOf(u.Path) != "join" {
 		return nil
 	}
-	if _, resource := splitPath(u.Path); resource != "join" {
+	if !strings.HasPrefix(u.Path, Prefix) && !strings.HasPrefix(u.Path, HostPrefix) {
 		return nil
 	}
 	return u

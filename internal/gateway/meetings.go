@@ -2,21 +2,25 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"strconv"
 
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/internal/cluster"
+	"b3scale/internal/policy"
 )
 
 func (g *Gateway) create(w http.ResponseWriter, req *request) {
+	call, wish := policy.Create(req.frontend, bbb.Call{Name: req.Call, Params: req.Params, Form: req.form && req.body == nil, Body: req.body})
 	node, err := g.cluster.Create(req.http.Context(), cluster.CreateRequest{
 		Frontend:  req.frontend,
 		MeetingID: req.key.MeetingID,
-		Params:    req.rewritten(createRewrites),
-		Form:      req.form && req.body == nil,
-		Body:      req.body,
+		Params:    call.Params,
+		Form:      call.Form,
+		Body:      call.Body,
+		Tags:      wish,
 	})
 	g.pass(w, req, node, err)
 }
@@ -37,7 +41,21 @@ func (g *Gateway) end(w http.ResponseWriter, req *request) {
 }
 
 func (g *Gateway) getMeetingInfo(w http.ResponseWriter, req *request) {
-	node, err := g.cluster.Forward(req.http.Context(), req.key, bbb.Call{Name: req.Call, Params: req.rewritten(meetingRewrites)})
+	params := req.rewritten(meetingRewrites)
+	ctx := req.http.Context()
+	node, err := g.flights.join(ctx, req.key, params.Encode(), func(ctx context.Context) (*bbb.Answer, error) {
+		ctx, cancel := context.WithTimeout(ctx, g.opts.RequestTimeout)
+		defer cancel()
+		done, err := g.share(ctx, req.frontend)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		return g.cluster.Forward(ctx, req.key, bbb.Call{Name: req.Call, Params: params})
+	})
+	if ctx.Err() != nil {
+		return // nobody waits for the answer
+	}
 	g.pass(w, req, node, err)
 }
 
@@ -69,6 +87,7 @@ func (g *Gateway) getMeetings(w http.ResponseWriter, req *request) {
 		size += v.Size
 	}
 	xmlHeader(w)
+	note(w, "ok")
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	out := bufio.NewWriterSize(w, min(size, listBuffer))
 	_, _ = out.WriteString(head) // errors stay in out: the client is gone
@@ -87,18 +106,22 @@ const listBuffer = 128 << 10
 
 // pass gives the node's answer, or the error, to an API client.
 func (g *Gateway) pass(w http.ResponseWriter, req *request, node *bbb.Answer, err error) {
+	if req.Call != "getMeetingInfo" {
+		g.flights.close(req.key)
+	}
 	if err != nil {
 		g.logFailure(req, err)
 		failErr(w, err)
 		return
 	}
+	noteAnswer(w, node)
 	answer(w, req.ownIDs(node))
 }
 
 // logFailure logs what an operator may want to act on.
 func (g *Gateway) logFailure(req *request, err error) {
 	switch b3scale.CodeOf(err) {
-	case b3scale.NotFound, b3scale.NotYet, b3scale.InvalidArgument:
+	case b3scale.NotFound, b3scale.NotYet, b3scale.InvalidArgument, b3scale.LimitReached: // the cluster tells of limits
 		return
 	}
 	g.log.WarnContext(req.http.Context(), "call failed", "call", req.Call, "frontend", req.frontend.Key, "meeting", req.key, "error", err)

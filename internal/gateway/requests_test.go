@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,10 +16,13 @@ import (
 // request is a call as a client sends it.
 type request struct {
 	method string // GET
+	host   string // b3scale.test
 	target string // path and query
+	peer   string // 192.0.2.1:1234
 	header http.Header
 	body   io.Reader
 	length int64 // announced; of the body when it is 0 and known
+	ctx    context.Context
 }
 
 // reply is what the client gets.
@@ -105,10 +109,19 @@ func (h *harness) send(u *url.URL, r request) reply {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
+	if r.host == "" {
+		r.host = "b3scale.test"
+	}
+	if r.peer == "" {
+		r.peer = "192.0.2.1:1234"
+	}
+	if r.ctx == nil {
+		r.ctx = h.Context()
+	}
 	req := (&http.Request{
-		Method: r.method, URL: u, RequestURI: r.target, Host: "b3scale.test", RemoteAddr: "192.0.2.1:1234",
+		Method: r.method, URL: u, RequestURI: r.target, Host: r.host, RemoteAddr: r.peer,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
-	}).WithContext(h.Context())
+	}).WithContext(r.ctx)
 	if r.header != nil {
 		req.Header = r.header.Clone()
 	}

@@ -19,10 +19,12 @@ func xmlHeader(w http.ResponseWriter) {
 func answer(w http.ResponseWriter, xml []byte) {
 	xmlHeader(w)
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(xml))}
+	note(w, "ok")
 	_, _ = w.Write(xml) // fails only when the client is gone
 }
 
 func fail(w http.ResponseWriter, status int, f *bbb.Failure) {
+	noteFailure(w, f.Key)
 	if status == http.StatusOK {
 		answer(w, f.Answer())
 		return

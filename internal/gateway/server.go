@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -11,20 +13,31 @@ import (
 	"b3scale/bbb"
 	"b3scale/internal/cluster"
 	"b3scale/internal/gateway/pages"
+	"b3scale/internal/web"
 )
 
-// The prefixes of the paths that belong to the gateway.
+// The prefixes of the paths that belong to the gateway. Below Prefix the path
+// names the frontend, below HostPrefix the host does.
 const (
 	Prefix      = "/bbb/"
+	HostPrefix  = "/bigbluebutton/"
 	RetryPrefix = "/b3s/retry-join/"
 )
 
+// Prefixes are all of them.
+var Prefixes = []string{Prefix, HostPrefix, RetryPrefix}
+
 // Options have useful zero values.
 type Options struct {
-	MaxBody         int64         // bytes of a form; 1 MiB
-	MaxPresentation int64         // bytes of an XML body with presentations; 64 MiB
-	WriteTimeout    time.Duration // for the answer, counted from the end of the body; 0: the server's own
-	ExtraResources  []string      // further calls about one meeting that are forwarded to its backend
+	MaxBody         int64          // bytes of a form; 1 MiB
+	MaxPresentation int64          // bytes of an XML body with presentations; 64 MiB
+	WriteTimeout    time.Duration  // for the answer, counted from the end of the body; 0: the server's own
+	RequestTimeout  time.Duration  // for a call that reaches a node, waiting for its turn included; 55 s
+	NodeCalls       int            // of one frontend to nodes at a time; 128
+	ExtraResources  []string       // further calls about one meeting that are forwarded to its backend
+	Done            func(Record)   // hears what became of every request; nil: nobody does
+	Unproven        func(string)   // hears of wrong checksums, with the key of the frontend that was meant or ""; nil: nobody does
+	Trusted         []netip.Prefix // reverse proxies whose X-Forwarded-Host is believed
 }
 
 // Gateway serves the BBB API.
@@ -35,6 +48,8 @@ type Gateway struct {
 	opts    Options
 	calls   map[string]handler
 	nobody  string // a secret that nobody has
+	quotas  quotas
+	flights flights
 }
 
 // New makes a gateway.
@@ -45,31 +60,43 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 	if opts.MaxPresentation == 0 {
 		opts.MaxPresentation = 64 << 20
 	}
+	if opts.RequestTimeout == 0 {
+		opts.RequestTimeout = 55 * time.Second
+	}
+	if opts.NodeCalls == 0 {
+		opts.NodeCalls = 128
+	}
 	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID()}
 	g.calls = map[string]handler{
-		"create":           {do: g.create, meeting: true, xml: true, effect: true},
+		"create":           {do: g.create, meeting: true, xml: true, effect: true, node: true},
 		"join":             {do: g.join, meeting: true},
 		"isMeetingRunning": {do: g.isMeetingRunning, meeting: true},
-		"end":              {do: g.end, meeting: true, effect: true},
+		"end":              {do: g.end, meeting: true, effect: true, node: true},
 		"getMeetingInfo":   {do: g.getMeetingInfo, meeting: true},
 		"getMeetings":      {do: g.getMeetings},
-		"insertDocument":   {do: g.forward, meeting: true, xml: true, effect: true},
-		"sendChatMessage":  {do: g.sendChatMessage, meeting: true, effect: true},
+		"insertDocument":   {do: g.forward, meeting: true, xml: true, effect: true, node: true},
+		"sendChatMessage":  {do: g.sendChatMessage, meeting: true, effect: true, node: true},
 	}
 	for _, name := range opts.ExtraResources {
 		if _, known := g.calls[name]; !known {
-			g.calls[name] = handler{do: g.forward, meeting: true, xml: true, effect: true}
+			g.calls[name] = handler{do: g.forward, meeting: true, xml: true, effect: true, node: true}
 		}
+	}
+	for name, call := range g.calls {
+		call.name = name
+		g.calls[name] = call
 	}
 	return g
 }
 
 // handler is one call of the API.
 type handler struct {
+	name    string
 	do      func(http.ResponseWriter, *request)
 	meeting bool // it is about one meeting
 	xml     bool // it takes an XML body
 	effect  bool // it changes something: not to be run by a HEAD
+	node    bool // it reaches a node, each by itself
 }
 
 // request is a verified call of a frontend.
@@ -87,7 +114,9 @@ type request struct {
 
 // ServeHTTP answers one call. The path is taken as it came, before any
 // ServeMux: base URLs with a trailing slash give // and must not be redirected.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
+	w := g.begin(writer, r)
+	defer g.finish(w, r)
 	if strings.HasPrefix(r.URL.Path, RetryPrefix) {
 		g.retryJoin(w, r)
 		return
@@ -96,8 +125,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
-	key, resource := splitPath(r.URL.Path)
+	resource := resourceOf(r.URL.Path)
 	call, known := g.calls[resource]
+	noteCall(w, resource, call)
 	if !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodHead}, r.Method) || r.Method == http.MethodHead && call.effect {
 		w.Header().Set("Allow", "GET, POST")
 		fail(w, http.StatusMethodNotAllowed, bbb.ErrUnsupported)
@@ -107,7 +137,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 		answer(w, bbb.VersionAnswer())
 		return
 	}
-	req, problem := g.verify(w, r, key, resource, call)
+	req, problem := g.verify(w, r, resource, call)
+	if problem == nil {
+		noteFrontend(w, req.frontend)
+		req.attempt = attempt
+		if !g.admit(w, req) {
+			return
+		}
+	}
 	if problem == nil && !known {
 		problem = refuse(bbb.ErrUnsupported)
 	}
@@ -118,19 +155,51 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 		fail(w, problem.status, problem.failure)
 		return
 	}
-	req.attempt = attempt
+	if call.node {
+		g.atNode(w, req, call)
+	} else {
+		call.do(w, req)
+	}
+}
+
+// atNode runs a call that reaches a node, when it is its turn.
+func (g *Gateway) atNode(w http.ResponseWriter, req *request, call handler) {
+	ctx, cancel := context.WithTimeout(req.http.Context(), g.opts.RequestTimeout)
+	defer cancel()
+	done, err := g.share(ctx, req.frontend)
+	if err != nil {
+		failErr(w, err)
+		return
+	}
+	defer done()
+	req.http = req.http.WithContext(ctx)
 	call.do(w, req)
 }
 
-// splitPath takes the frontend's key and the resource out of a path below
-// /bbb/: the first and the last segment. What lies between is not looked at.
-// A path that names no call is the index, with resource "".
-func splitPath(path string) (key, resource string) {
-	key, rest, _ := strings.Cut(strings.TrimLeft(strings.TrimPrefix(path, Prefix), "/"), "/")
-	rest = strings.TrimRight(rest, "/")
-	resource = rest[strings.LastIndexByte(rest, '/')+1:]
-	if resource == "api" || resource == "bigbluebutton" {
-		resource = "" // the index, with or without its slash
+// frontend finds the frontend that a request is meant for: below /bbb/ its key
+// is the first segment, below /bigbluebutton/ the host is one of its names.
+func (g *Gateway) frontend(r *http.Request) *b3scale.Frontend {
+	if below, found := strings.CutPrefix(r.URL.Path, Prefix); found {
+		key, _, _ := strings.Cut(strings.TrimLeft(below, "/"), "/")
+		return g.cluster.Frontend(key)
 	}
-	return key, resource
+	if host := web.Host(r, g.opts.Trusted); host != "" {
+		return g.cluster.FrontendAt(host)
+	}
+	return nil
+}
+
+// resourceOf takes the resource out of a path: its last segment. What lies
+// between that and the prefix, or the key, is not looked at. A path that names
+// no call is the index, with resource "".
+func resourceOf(path string) string {
+	if below, found := strings.CutPrefix(path, Prefix); found {
+		_, path, _ = strings.Cut(strings.TrimLeft(below, "/"), "/")
+	}
+	path = strings.TrimRight(path, "/")
+	resource := path[strings.LastIndexByte(path, '/')+1:]
+	if resource == "api" || resource == "bigbluebutton" {
+		return "" // the index, with or without its slash
+	}
+	return resource
 }

@@ -26,8 +26,8 @@ func refuse(f *bbb.Failure) *problem { return &problem{http.StatusOK, f} }
 // verify identifies the frontend and checks its checksum. Nobody can tell an
 // unknown or disabled frontend from a wrong checksum: both take the same way.
 // A body is read after the query's checksum, and up to a limit.
-func (g *Gateway) verify(w http.ResponseWriter, r *http.Request, key, resource string, call handler) (*request, *problem) {
-	req := &request{http: r, Request: bbb.NewRequest(resource, r.URL.RawQuery, ""), frontend: g.cluster.Frontend(key)}
+func (g *Gateway) verify(w http.ResponseWriter, r *http.Request, resource string, call handler) (*request, *problem) {
+	req := &request{http: r, Request: bbb.NewRequest(resource, r.URL.RawQuery, ""), frontend: g.frontend(r)}
 	secrets := []string{g.nobody} // as much work as for a frontend
 	if f := req.frontend; f != nil && f.Active {
 		secrets = []string{f.Secret.Reveal(), f.SecondarySecret.Reveal()}
@@ -65,7 +65,17 @@ func (g *Gateway) prove(req *request, secrets []string) *bbb.Failure {
 			return nil
 		}
 	}
+	if g.opts.Unproven != nil {
+		g.opts.Unproven(keyOf(req.frontend))
+	}
 	return failure
+}
+
+func keyOf(f *b3scale.Frontend) string {
+	if f == nil {
+		return ""
+	}
+	return f.Key
 }
 
 // readBody reads the body of a POST: parameters of a form, which it returns,

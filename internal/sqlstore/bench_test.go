@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"b3scale"
 )
@@ -188,4 +189,40 @@ func (c *benchCluster) fill(b *testing.B, n int) []b3scale.MeetingKey {
 		}
 	}
 	return keys
+}
+
+// BenchmarkTakePlace is what the limit of attendees adds to a join: beside 50
+// meetings and 500 reservations, granted and refused.
+func BenchmarkTakePlace(b *testing.B) {
+	for name, limit := range map[string]int{"granted": 1000, "refused": 100} {
+		b.Run(name, func(b *testing.B) {
+			onBoth(b, func(b *testing.B, c *benchCluster) {
+				var key b3scale.MeetingKey
+				var err error
+				for range 50 {
+					if key, err = c.place(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				take := func(i, limit int) (ok bool) {
+					holder := fmt.Sprintf("%064d", i%500)
+					_, ok, err := c.store.TakePlace(b.Context(), b3scale.Place{Key: key, Holder: holder, Arrival: holder, Hold: time.Hour, Limit: limit})
+					if err != nil {
+						b.Fatal(err)
+					}
+					return ok
+				}
+				for i := range 500 {
+					take(i, 0)
+				}
+				i := 0
+				for b.Loop() {
+					if ok := take(i, limit); ok != (limit > 500) {
+						b.Fatalf("got %v", ok)
+					}
+					i++
+				}
+			})
+		})
+	}
 }

@@ -30,14 +30,18 @@ func (s *Store) ClaimMeeting(ctx context.Context, c b3scale.Claim) (m b3scale.Me
 	if err := errors.Join(checkKey(c.Key, c.BackendID), checkTexts(c.AttendeePW, c.ModeratorPW)); err != nil {
 		return m, false, fmt.Errorf("claim meeting %s: %w", c.Key, err)
 	}
-	err = s.writeFirst(ctx, func(ctx context.Context, tx session) error {
-		m, err = claimNew(ctx, tx, c)
-		fit = err == nil
-		return err
-	}, func(ctx context.Context, tx session) error {
-		m, fit, err = claim(ctx, tx, c)
-		return err
-	})
+	if c.MaxMeetings > 0 {
+		m, fit, err = s.claimWithin(ctx, c)
+	} else {
+		err = s.writeFirst(ctx, func(ctx context.Context, tx session) error {
+			m, err = claimNew(ctx, tx, c)
+			fit = err == nil
+			return err
+		}, func(ctx context.Context, tx session) error {
+			m, fit, err = claim(ctx, tx, c)
+			return err
+		})
+	}
 	if err != nil {
 		return b3scale.Meeting{}, false, fmt.Errorf("claim meeting %s: %w", c.Key, err)
 	}
@@ -58,6 +62,11 @@ func claim(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, b
 	if err != nil || !found {
 		return b3scale.Meeting{}, false, err
 	}
+	return claimLocked(ctx, tx, c, m)
+}
+
+// claimLocked decides about a row that is locked.
+func claimLocked(ctx context.Context, tx session, c b3scale.Claim, m b3scale.Meeting) (b3scale.Meeting, bool, error) {
 	var lost, candidate bool
 	if err := tx.row(ctx, backendLost, m.BackendID).Scan(&lost); err != nil {
 		return b3scale.Meeting{}, false, err
@@ -72,7 +81,7 @@ func claim(ctx context.Context, tx session, c b3scale.Claim) (b3scale.Meeting, b
 	if !candidate {
 		return b3scale.Meeting{}, false, nil
 	}
-	m, err = move(ctx, tx, m, b3scale.Meeting{
+	m, err := move(ctx, tx, m, b3scale.Meeting{
 		BackendID:   c.BackendID,
 		State:       b3scale.MeetingCreating,
 		Incarnation: b3scale.Incarnation{AttendeePW: c.AttendeePW, ModeratorPW: c.ModeratorPW},

@@ -28,6 +28,8 @@ type kind[T any] struct {
 	// refuse says why v must not become edited, which it knows from other rows;
 	// may be nil.
 	refuse func(ctx context.Context, tx session, v, edited T) error
+	// keep brings other rows in step with v, which was just saved; may be nil.
+	keep func(ctx context.Context, tx session, v T) error
 	// secrets are the primary and the secondary one.
 	secrets func(v T) [2]b3scale.Secret
 	// taken says which unique value of v somebody else has.
@@ -143,6 +145,9 @@ func (k *kind[T]) save(ctx context.Context, s *Store, tx session, text string, v
 	saved, err := k.scan(tx.row(ctx, text, args...))
 	if s.dialect.failureOf(err) == failureUnique {
 		return saved, k.taken(v, err).Because(err)
+	}
+	if err == nil && k.keep != nil {
+		err = k.keep(ctx, tx, saved)
 	}
 	return saved, err
 }

@@ -52,8 +52,12 @@ func (s *Store) EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit
 			return nil
 		}
 		before, after, err := defaultsTexts(was, saved)
-		if err != nil || before == after {
+		if err != nil {
 			return err
+		}
+		if before == after {
+			saved = was
+			return nil
 		}
 		if refusal = checkTexts(after); refusal != nil {
 			return nil

@@ -13,6 +13,7 @@ import (
 // Those of meetings and orphans are locked before the row that they refer to,
 // as by everybody, and each sort in one order.
 type ownedRows struct {
+	hold                      string // comes before all locks; may be empty
 	lockMeetings, lockOrphans string
 	count                     string // of both
 	deletes                   []string
@@ -22,6 +23,7 @@ const forgetUses = `DELETE FROM secret_uses WHERE owner_id = $1`
 
 func ownedByFrontend() ownedRows {
 	return ownedRows{
+		hold:         holdLimits,
 		lockMeetings: `SELECT COUNT(*) FROM (SELECT 1 FROM meetings WHERE frontend_id = $1 ORDER BY frontend_id, meeting_id {lock}) AS held`,
 		lockOrphans:  `SELECT COUNT(*) FROM (SELECT 1 FROM orphans WHERE frontend_id = $1 ORDER BY frontend_id, meeting_id, backend_id {lock}) AS held`,
 		count:        `SELECT (SELECT COUNT(*) FROM meetings WHERE frontend_id = $1) + (SELECT COUNT(*) FROM orphans WHERE frontend_id = $1)`,
@@ -81,6 +83,11 @@ var errCrowded = b3scale.Errorf(b3scale.Unavailable, "meetings are being placed 
 // new ones: each needs a lock on the row that it refers to.
 func (k *kind[T]) lockOwned(ctx context.Context, tx session, id string) (v T, err error) {
 	var meetings, orphans, found int64
+	if k.owned.hold != "" {
+		if _, err := tx.exec(ctx, k.owned.hold, id); err != nil {
+			return v, err
+		}
+	}
 	if err := tx.row(ctx, k.owned.lockMeetings, id).Scan(&meetings); err != nil {
 		return v, err
 	}

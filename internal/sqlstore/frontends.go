@@ -35,6 +35,7 @@ func frontendKind() *kind[b3scale.Frontend] {
 		view:    func(f b3scale.Frontend, old *b3scale.Frontend) any { return newFrontendView(f, old) },
 		secrets: func(f b3scale.Frontend) [2]b3scale.Secret { return [2]b3scale.Secret{f.Secret, f.SecondarySecret} },
 		refuse:  keepKey,
+		keep:    keepHosts,
 		taken: func(f b3scale.Frontend, _ error) *b3scale.Error {
 			return b3scale.Errorf(b3scale.Conflict, "the frontend key %q is taken", f.Key)
 		},
@@ -82,7 +83,7 @@ func (s *Store) DeleteFrontend(ctx context.Context, id string, by b3scale.Actor)
 }
 
 func frontendValues(f b3scale.Frontend) ([]any, error) {
-	if err := errors.Join(checkIDs(f.Key), checkTexts(f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.AccountRef)); err != nil {
+	if err := errors.Join(checkIDs(f.Key), checkIDs(f.Settings.Hosts...), checkTexts(f.Secret.Reveal(), f.SecondarySecret.Reveal(), f.AccountRef)); err != nil {
 		return nil, err
 	}
 	settings, err := json.Marshal(f.Settings)

@@ -57,7 +57,7 @@ func migrate(ctx context.Context, db *sql.DB, flavour goose.Dialect, folder stri
 	}
 	// A newer program may keep facts that this one would silently drop.
 	if found > newest {
-		return fmt.Errorf("the schema has version %d, this program knows %d: a newer one has written it", found, newest)
+		return NewerSchemaError{Found: found, Known: newest}
 	}
 	return nil
 }
@@ -74,6 +74,13 @@ func (e SchemaError) Error() string {
 		return "the database has no schema: run the migrate command"
 	}
 	return fmt.Sprintf("the schema is older than this program, which needs version %d: run the migrate command", e.Needed)
+}
+
+// NewerSchemaError says that a newer program has written the schema.
+type NewerSchemaError struct{ Found, Known int64 }
+
+func (e NewerSchemaError) Error() string {
+	return fmt.Sprintf("the schema has version %d, this program knows %d: a newer one has written it", e.Found, e.Known)
 }
 
 // quiet keeps the migration library's remarks out of the log unless they are

@@ -59,20 +59,23 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 		if err != nil {
 			return err
 		}
-		var counts [][]any
+		var counts, came [][]any
 		for n, i := range order {
 			v := &seen[i]
 			if versions[i] = current[n]; current[n] > 0 && v.AttendeesReplaced {
-				count, err := s.replaceAttendees(ctx, tx, backendID, v)
+				count, arrivals, err := s.replaceAttendees(ctx, tx, backendID, v)
 				if err != nil {
 					return err
 				}
+				came = arrivalArgs(came, v.Key, arrivals)
 				counts = append(counts, append([]any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, ""},
 					accountOf(count, 0, 0, 0, 0)...))
 			}
 		}
-		_, err = s.dialect.batch(ctx, tx, countRoom, counts)
-		return err
+		if _, err := s.dialect.batch(ctx, tx, countRoom, counts); err != nil {
+			return err
+		}
+		return s.arrived(ctx, tx, came)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("save sightings on %s: %w", backendID, err)
@@ -82,14 +85,14 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 
 // replaceAttendees writes only what is different: in a full room one person
 // comes or goes, and the rest stays.
-func (s *Store) replaceAttendees(ctx context.Context, tx session, backendID string, v *b3scale.Sighting) (b3scale.Headcount, error) {
+func (s *Store) replaceAttendees(ctx context.Context, tx session, backendID string, v *b3scale.Sighting) (b3scale.Headcount, []string, error) {
 	before, err := attendeesOf(ctx, tx, backendID, v.InternalID)
 	if err != nil {
-		return b3scale.Headcount{}, err
+		return b3scale.Headcount{}, nil, err
 	}
-	now, count := v.Attendees, v.Headcount
+	now, count, arrivals := v.Attendees, v.Headcount, v.Arrivals
 	if v.Merge != nil {
-		now, count = v.Merge(before)
+		now, count, arrivals = v.Merge(before)
 	}
 	stored := make(map[string]b3scale.Attendee, len(before))
 	for _, a := range before {
@@ -108,10 +111,10 @@ func (s *Store) replaceAttendees(ctx context.Context, tx session, backendID stri
 		gone = append(gone, []any{backendID, v.InternalID, id})
 	}
 	if _, err := s.dialect.batch(ctx, tx, deleteAttendee, gone); err != nil {
-		return count, err
+		return count, arrivals, err
 	}
 	_, err = s.dialect.batch(ctx, tx, saveAttendee, changed)
-	return count, err
+	return count, arrivals, err
 }
 
 // attendeesOf are those of a room that are stored, who has left included.

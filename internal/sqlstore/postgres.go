@@ -75,7 +75,7 @@ func connectPostgres(ctx context.Context, url b3scale.Secret, opts PostgresOptio
 	}
 	d := postgresDialect()
 	p := newPool(config, d, opts)
-	s := &Store{dialect: d, writer: pgWriter{p}, reader: pgReader{p}, created: created, verdictMemory: opts.VerdictMemory,
+	s := &Store{dialect: d, writer: pgWriter{p}, reader: pgReader{p}, created: created, verdictMemory: opts.VerdictMemory, observer: opts.Observer,
 		tables: tables{folder: postgresFolder, applied: appliedPostgres, migrate: again}}
 	s.feed = newFeed(url, opts)
 	d.notify = s.feed.hint

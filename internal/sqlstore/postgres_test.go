@@ -225,6 +225,12 @@ func TestPostgresPlans(t *testing.T) {
 				SELECT n, 'subject ' || n % 100, '', '', 'meeting.end', 'meeting', n % 1000, '' FROM generate_series(1, 10000) n`,
 			`INSERT INTO commands (id, state, action, deadline, created_at)
 				SELECT n, CASE WHEN n % 3000 = 0 THEN 'requested' ELSE 'success' END, 'x', 9000000000000000, n FROM generate_series(1, 10000) n`,
+			`INSERT INTO places (frontend_id, holder, meeting_id, arrival, until)
+				SELECT f.id, 'holder ' || n, 'room', 'arrival ' || n, 9000000000000000 FROM frontends f, generate_series(1, 200) n`,
+			`INSERT INTO frontends (id, key, secret, secondary_secret, active, settings, account_ref, created_at, updated_at, version)
+				SELECT n, n, '', '', TRUE, '{}', '', 0, 0, 0 FROM generate_series(1, 50) n`,
+			`INSERT INTO places (frontend_id, holder, meeting_id, arrival, until)
+				SELECT n % 50 + 1, 'holder ' || n, 'room', 'arrival ' || n, 9000000000000000 FROM generate_series(1, 5000) n`,
 			`ANALYZE`,
 		} {
 			if _, err := tx.exec(ctx, text); err != nil {
@@ -266,6 +272,9 @@ func TestPostgresPlans(t *testing.T) {
 		{group.people, keys, "attendees_pkey"},
 		{roomAttendees, []any{m.BackendID, "r5"}, "attendees_pkey"},
 		{purgeable, []any{20, purgeGroup}, "meetings_ended"},
+		{othersLive, append(key, 10), "meetings_live"},
+		{countPlaces, []any{m.Key.FrontendID, "holder 1", true, 0}, "meetings_live"},
+		{endPlace, append(key, "arrival 1"), "places_arrival"},
 	} {
 		plan := ""
 		err := s.each(t.Context(), `EXPLAIN `+c.text, func(rows *sql.Rows) error {
@@ -275,7 +284,7 @@ func TestPostgresPlans(t *testing.T) {
 			return err
 		}, c.args...)
 		if err != nil || !strings.Contains(plan, c.want) || strings.Contains(plan, "Seq Scan on meetings") || strings.Contains(plan, "Seq Scan on attendees") ||
-			strings.Contains(plan, "Seq Scan on audit") || strings.Contains(plan, "Seq Scan on commands") {
+			strings.Contains(plan, "Seq Scan on audit") || strings.Contains(plan, "Seq Scan on commands") || strings.Contains(plan, "Seq Scan on places") {
 			t.Errorf("%s\ngot %v\n%swant %s", c.text, err, plan, c.want)
 		}
 	}

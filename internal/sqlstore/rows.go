@@ -50,7 +50,11 @@ func scanMeeting(row scanner) (b3scale.Meeting, error) { return newMeetingRow().
 // each reads many rows outside a transaction. It ends early with ctx: a scan
 // may be long, and scan calls foreign code.
 func (s *Store) each(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	return s.translate(s.reader.long(ctx, func(inner context.Context, tx session) error {
+	return s.observed(ctx, UseReadLong, func(ctx context.Context) error { return s.eachOf(ctx, text, scan, args...) })
+}
+
+func (s *Store) eachOf(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	return s.reader.long(ctx, func(inner context.Context, tx session) error {
 		rows, err := tx.rows(inner, text, args...)
 		if err != nil {
 			return err
@@ -66,7 +70,7 @@ func (s *Store) each(ctx context.Context, text string, scan func(*sql.Rows) erro
 			n++
 			return scan(rows)
 		})
-	}))
+	})
 }
 
 // eachRow calls scan for each row and closes rows. No end is taken for the end

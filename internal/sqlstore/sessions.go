@@ -20,9 +20,9 @@ const (
 	bringAccount = `people_time = people_time + people * ({now} - counted_at) + $7,
 		voice_time = voice_time + voices * ({now} - counted_at) + $8,
 		video_time = video_time + videos * ({now} - counted_at) + $9,
-		people = $10, voices = $11, videos = $12, peak = CASE WHEN peak < $13 THEN $13 ELSE peak END, counted_at = {now}`
+		people = $10, voices = $11, videos = $12, peak = CASE WHEN peak < $13 THEN $13 ELSE peak END, moderators = $14, counted_at = {now}`
 	// freshAccount begins that of a new room.
-	freshAccount = `people_time = 0, voice_time = 0, video_time = 0, people = 0, voices = 0, videos = 0, peak = 0,
+	freshAccount = `people_time = 0, voice_time = 0, video_time = 0, people = 0, voices = 0, videos = 0, moderators = 0, peak = 0,
 		started_at = {now}, counted_at = {now}`
 	// sameAccount does so unless the room ($4) is the same.
 	sameAccount = `people_time = CASE WHEN internal_id = $4 THEN people_time ELSE 0 END,
@@ -31,6 +31,7 @@ const (
 		people = CASE WHEN internal_id = $4 THEN people ELSE 0 END,
 		voices = CASE WHEN internal_id = $4 THEN voices ELSE 0 END,
 		videos = CASE WHEN internal_id = $4 THEN videos ELSE 0 END,
+		moderators = CASE WHEN internal_id = $4 THEN moderators ELSE 0 END,
 		peak = CASE WHEN internal_id = $4 THEN peak ELSE 0 END,
 		started_at = CASE WHEN internal_id = $4 THEN started_at ELSE {now} END,
 		counted_at = CASE WHEN internal_id = $4 THEN counted_at ELSE {now} END`
@@ -66,7 +67,7 @@ func endSession(ctx context.Context, tx session, key b3scale.MeetingKey, state b
 // accountOf are the arguments of bringAccount.
 func accountOf(h b3scale.Headcount, peak int, latePeople, lateVoice, lateVideo time.Duration) []any {
 	return []any{latePeople.Microseconds(), lateVoice.Microseconds(), lateVideo.Microseconds(),
-		int64(h.People), int64(h.Voices), int64(h.Videos), int64(max(peak, h.People))}
+		int64(h.People), int64(h.Voices), int64(h.Videos), int64(max(peak, h.People)), int64(h.Moderators)}
 }
 
 // Sessions reads the ledger from a time on.

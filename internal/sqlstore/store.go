@@ -23,6 +23,7 @@ type Options struct {
 	CheckSchemaOnly bool
 	Readers         int           // connections that only read; 0: as many as processors, at least 4
 	BusyTimeout     time.Duration // how long to wait for another program that holds the file; 0: 5 s
+	Observer        Observer      // is told of every use; nil: nobody is
 }
 
 // Store is the durable truth in a SQL database.
@@ -34,6 +35,8 @@ type Store struct {
 	created bool
 	feed    *feed // nil: there is one process
 	close   func() error
+
+	observer Observer
 
 	verdictMemory time.Duration
 }
@@ -104,7 +107,7 @@ func openSQLite(ctx context.Context, path string, opts Options) (_ *Store, err e
 	d := sqliteDialect()
 	w := newGroupWriter(db, d, log)
 	r := newSQLiteReader(sql.OpenDB(reads), d, cmp.Or(opts.Readers, max(4, runtime.GOMAXPROCS(0))))
-	s := &Store{dialect: d, writer: w, reader: r, created: created, verdictMemory: defaultVerdictMemory,
+	s := &Store{dialect: d, writer: w, reader: r, created: created, verdictMemory: defaultVerdictMemory, observer: opts.Observer,
 		tables: tables{folder: sqliteFolder, applied: appliedSQLite, migrate: again}}
 	// The readers close first, so that nothing keeps the writer from folding the
 	// whole log into the file.
@@ -139,24 +142,24 @@ func (s *Store) Now(ctx context.Context) (b3scale.Micros, error) {
 
 // write runs a transaction; see job for what run must observe.
 func (s *Store) write(ctx context.Context, run job) error {
-	return s.translate(s.writer.do(ctx, run))
+	return s.observed(ctx, UseWrite, func(ctx context.Context) error { return s.writer.do(ctx, run) })
 }
 
 // writeAlone runs a job of one statement or one batch, which is a transaction by
 // itself.
 func (s *Store) writeAlone(ctx context.Context, run job) error {
-	return s.translate(s.writer.alone(ctx, run))
+	return s.observed(ctx, UseWrite, func(ctx context.Context) error { return s.writer.alone(ctx, run) })
 }
 
 // writeFirst runs try, which is one statement, and otherwise when that found no
 // row.
 func (s *Store) writeFirst(ctx context.Context, try, otherwise job) error {
-	return s.translate(s.writer.first(ctx, try, otherwise))
+	return s.observed(ctx, UseWrite, func(ctx context.Context) error { return s.writer.first(ctx, try, otherwise) })
 }
 
 // writeLong runs a transaction that may take long.
 func (s *Store) writeLong(ctx context.Context, run job) error {
-	return s.translate(s.writer.long(ctx, run))
+	return s.observed(ctx, UseWriteLong, func(ctx context.Context) error { return s.writer.long(ctx, run) })
 }
 
 // writeOne is a transaction of one statement. It tells how many rows changed.
@@ -190,7 +193,7 @@ func meetingHint(key b3scale.MeetingKey) b3scale.Hint {
 
 // read lends a connection that sees everything committed before.
 func (s *Store) read(ctx context.Context, run job) error {
-	return s.translate(s.reader.do(ctx, run))
+	return s.observed(ctx, UseRead, func(ctx context.Context) error { return s.reader.do(ctx, run) })
 }
 
 // errClosed answers calls after Close.

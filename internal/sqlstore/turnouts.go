@@ -17,7 +17,7 @@ const (
 	saveTurnout = `UPDATE meetings SET info = COALESCE($6, info), ` + bringAccount + `,
 			prior_version = version, version = ` + nextVersion + `
 		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND generation = $4 AND internal_id = $5 AND state = 'active'
-		RETURNING CASE WHEN prior_version = $14 THEN version ELSE -version END`
+		RETURNING CASE WHEN prior_version = $15 THEN version ELSE -version END`
 	// What is newer stays: within a boot by its number, between boots by its time.
 	saveFact = `INSERT INTO attendees (backend_id, internal_meeting_id, internal_user_id, boot, sequence, seen_at, xml, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, {now})
@@ -55,7 +55,7 @@ func (s *Store) SaveTurnouts(ctx context.Context, backendID string, told []b3sca
 		if err != nil {
 			return err
 		}
-		var facts, gone [][]any
+		var facts, gone, came [][]any
 		for n, i := range order {
 			if versions[n] == 0 {
 				continue
@@ -68,12 +68,15 @@ func (s *Store) SaveTurnouts(ctx context.Context, backendID string, told []b3sca
 			for _, id := range v.Forget {
 				gone = append(gone, []any{backendID, v.InternalID, id})
 			}
+			came = arrivalArgs(came, v.Key, v.Arrivals)
 		}
 		if _, err := s.dialect.batch(ctx, tx, deleteAttendee, gone); err != nil {
 			return err
 		}
-		_, err = s.dialect.batch(ctx, tx, saveFact, facts)
-		return err
+		if _, err := s.dialect.batch(ctx, tx, saveFact, facts); err != nil {
+			return err
+		}
+		return s.arrived(ctx, tx, came)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("save what events told of backend %s: %w", backendID, err)

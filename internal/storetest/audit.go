@@ -18,7 +18,9 @@ func testAudit(t *testing.T, open opener) {
 		f.must(err)
 
 		const settings = `"settings":{"required_tags":["x"],"default_presentation":null,"attendees_limit":null,"create_default_params":{},` +
-			`"create_override_params":{},"join_default_params":{},"join_override_params":{},"recordings":null}`
+			`"create_override_params":{},"join_default_params":{},"join_override_params":{},"recordings":null,` +
+			`"hosts":null,"allowed_tags":null,"create_blocked_params":null,"join_blocked_params":null,"create_max_params":{},` +
+			`"meetings_limit":null,"rate_limit":null}`
 		view := func(active, key, secret, second, account string) string {
 			return `{"id":"` + fe.ID + `","active":` + active + `,"bbb":{"key":"` + key + `","secret":` + secret +
 				`,"secondary_secret":` + second + `},` + settings + `,"account_ref":` + account + `}`

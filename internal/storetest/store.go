@@ -25,7 +25,7 @@ func testStore(t *testing.T, open opener) {
 		if before.Database == "" || before.Version < 2 || before.AppliedAt <= 0 {
 			f.Errorf("got %+v", before)
 		}
-		f.same("description", before.Description, "agents")
+		f.same("description", before.Description, "limits")
 		f.same("pending", before.Pending, 0)
 		f.must(f.store.Migrate(f.Context())) // nothing to do
 		after, err := f.store.Schema(f.Context())
@@ -126,7 +126,14 @@ func testStore(t *testing.T, open opener) {
 			"Leases":           func() error { _, err := f.store.Leases(ctx); return err },
 			"AcquireLeases":    func() error { _, err := f.store.AcquireLeases(ctx, []string{"job"}, "one", 1); return err },
 			"ReleaseLeases":    func() error { return f.store.ReleaseLeases(ctx, []string{"job"}, "one") },
-			"PurgeInstances":   func() error { return f.store.PurgeInstances(ctx, 1) },
+			"TakePlace":        func() error { _, _, err := f.store.TakePlace(ctx, b3scale.Place{Key: key}); return err },
+			"PurgePlaces":      func() error { return f.store.PurgePlaces(ctx) },
+			"FrontendDefaults": func() error { _, err := f.store.FrontendDefaults(ctx); return err },
+			"EditFrontendDefaults": func() error {
+				_, err := f.store.EditFrontendDefaults(ctx, operator, func(*b3scale.FrontendSettings) error { return nil })
+				return err
+			},
+			"PurgeInstances": func() error { return f.store.PurgeInstances(ctx, 1) },
 		}
 		for name, call := range calls {
 			f.code(name, call(), b3scale.Unavailable)

@@ -94,9 +94,9 @@ func testTurnouts(t *testing.T, open opener) {
 		f.turnedOut(f.a, turnout(m, attendee(m, "ann"), attendee(m, "bob")))
 		f.sighted(f.a, b3scale.Sighting{
 			Key: m.Key, Generation: m.Generation, InternalID: m.InternalID, AttendeesReplaced: true,
-			Merge: func(stored []b3scale.Attendee) ([]b3scale.Attendee, b3scale.Headcount) {
+			Merge: func(stored []b3scale.Attendee) ([]b3scale.Attendee, b3scale.Headcount, []string) {
 				f.same("stored", len(stored), 2)
-				return append(stored[:1:1], attendee(m, "cid")), b3scale.Headcount{People: 2}
+				return append(stored[:1:1], attendee(m, "cid")), b3scale.Headcount{People: 2}, nil
 			},
 		})
 		f.same("people", len(f.people()), 2)

@@ -6,30 +6,35 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+
+	"b3scale/bbb"
 )
 
 const requestIDHeader = "X-Request-Id"
 
-type requestIDKey struct{}
-
 // RequestID gives every request an id, or keeps a sane one that a proxy has
-// given, and puts it into the context and the answer.
+// given, and puts it into the answer and into the trace in the context, from
+// where it goes on to the nodes. A trace that the client has begun goes there
+// as well.
 func RequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(requestIDHeader)
-		if !saneID(id) {
-			id = newID()
+		trace := &bbb.Trace{RequestID: r.Header.Get(requestIDHeader)}
+		if !saneID(trace.RequestID) {
+			trace.RequestID = newID()
 		}
-		w.Header()[requestIDHeader] = []string{id}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		trace.Parent, trace.State = traceContext(r.Header)
+		w.Header()[requestIDHeader] = []string{trace.RequestID}
+		next.ServeHTTP(w, r.WithContext(bbb.WithTrace(r.Context(), trace)))
 	})
 }
 
 // RequestIDOf gives the id of the request that a context belongs to; "" when it
 // belongs to none.
 func RequestIDOf(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if trace := bbb.TraceOf(ctx); trace != nil {
+		return trace.RequestID
+	}
+	return ""
 }
 
 // saneID keeps what could spoil a log out of it.
@@ -52,7 +57,9 @@ func newID() string {
 	for i := range b {
 		b[i] = byte(n >> (8 * i))
 	}
-	return hex.EncodeToString(b[:])
+	var text [2 * len(b)]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // LogHandler adds the request id of the context to every record.

@@ -36,6 +36,16 @@ type texts struct {
 	NotFoundText   string `json:"not_found_text"`
 	NotFoundAdvice string `json:"not_found_advice"`
 
+	LimitReachedTitle  string `json:"limit_reached_title"`
+	LimitReachedText   string `json:"limit_reached_text"`
+	LimitReachedAdvice string `json:"limit_reached_advice"`
+	LimitReachedLink   string `json:"limit_reached_link"`
+
+	TooManyTitle  string `json:"too_many_title"`
+	TooManyText   string `json:"too_many_text"`
+	TooManyAdvice string `json:"too_many_advice"`
+	TooManyLink   string `json:"too_many_link"`
+
 	UnavailableTitle  string `json:"unavailable_title"`
 	UnavailableText   string `json:"unavailable_text"`
 	UnavailableAdvice string `json:"unavailable_advice"`

@@ -36,6 +36,16 @@ type GaveUp struct {
 // NotFound says that there is no such meeting now. It never reloads.
 type NotFound struct{}
 
+// LimitReached says that nobody more may come in for now. It never reloads.
+type LimitReached struct {
+	Join string // a path on this site, to try once more
+}
+
+// TooManyRequests says that too many people come at once. It never reloads.
+type TooManyRequests struct {
+	Join string // a path on this site, to try once more
+}
+
 // Unavailable says that nothing works now. It never reloads.
 type Unavailable struct{}
 
@@ -159,6 +169,24 @@ func (p GaveUp) view(t *texts) view {
 
 func (NotFound) view(t *texts) view {
 	return view{Title: t.NotFoundTitle, Paragraphs: []string{t.NotFoundText, t.NotFoundAdvice}}
+}
+
+func (p LimitReached) view(t *texts) view {
+	return view{
+		Title:      t.LimitReachedTitle,
+		Paragraphs: []string{t.LimitReachedText, t.LimitReachedAdvice},
+		Href:       href(sitePath(p.Join)),
+		LinkText:   t.LimitReachedLink,
+	}
+}
+
+func (p TooManyRequests) view(t *texts) view {
+	return view{
+		Title:      t.TooManyTitle,
+		Paragraphs: []string{t.TooManyText, t.TooManyAdvice},
+		Href:       href(sitePath(p.Join)),
+		LinkText:   t.TooManyLink,
+	}
 }
 
 func (Unavailable) view(t *texts) view {

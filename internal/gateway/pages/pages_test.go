@@ -46,6 +46,11 @@ var everyPage = map[string]Page{
 	"gave up":            GaveUp{Join: join},
 	"gave up, hostile":   GaveUp{Join: "/" + hostile},
 	"not found":          NotFound{},
+	"limit reached":      LimitReached{Join: join},
+	"limit, no link":     LimitReached{},
+	"limit, hostile":     LimitReached{Join: "/" + hostile},
+	"too many":           TooManyRequests{Join: join},
+	"too many, hostile":  TooManyRequests{Join: "//example.org" + hostile},
 	"unavailable":        Unavailable{},
 	"bad request":        BadRequest{},
 	"bad request, worse": BadRequest{Message: hostile},
@@ -177,6 +182,8 @@ func TestOnlyWaitingReloads(t *testing.T) {
 		{Waiting{Join: join}, ""},
 		{GaveUp{Join: join}, ""},
 		{NotFound{}, ""},
+		{LimitReached{Join: join}, ""},
+		{TooManyRequests{Join: join}, ""},
 		{Unavailable{}, ""},
 		{BadRequest{Message: join}, ""},
 	} {
@@ -205,6 +212,12 @@ func TestLinks(t *testing.T) {
 		{GaveUp{Join: join}, escaped},
 		{GaveUp{Join: `/\example.org`}, ""},
 		{GaveUp{}, ""},
+		{LimitReached{Join: join}, escaped},
+		{LimitReached{Join: "https://example.org"}, ""},
+		{LimitReached{}, ""},
+		{TooManyRequests{Join: join}, escaped},
+		{TooManyRequests{Join: "//example.org"}, ""},
+		{TooManyRequests{}, ""},
 		{NotFound{}, ""},
 	} {
 		body := bodyOf(t, write(http.MethodGet, "", http.StatusOK, c.page))
