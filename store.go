@@ -20,6 +20,7 @@ type Store interface {
 	Leases
 	Ledger
 	Places
+	Callbacks
 
 	// Schema tells which version the tables have.
 	Schema(ctx context.Context) (Schema, error)
@@ -351,6 +352,35 @@ type Places interface {
 	TakePlace(ctx context.Context, p Place) (taken int, ok bool, err error)
 	// PurgePlaces deletes those that have run out.
 	PurgePlaces(ctx context.Context) error
+}
+
+// Callbacks is the outbox of messages to frontends.
+type Callbacks interface {
+	// AddCallback stores a message under an id of its own; it is tried at once
+	// and for so long. added is false, with the stored one, when a message with
+	// the same Dedup of the same frontend is there.
+	AddCallback(ctx context.Context, c Callback, tried time.Duration) (saved Callback, added bool, err error)
+	// TakeCallbacks gives holder messages that are due, the longest waiting
+	// first, at most n, and for each host at most perHost that anybody is at
+	// work with. Nobody else gets them until the lease is over. Those that are
+	// expired end.
+	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]Callback, error)
+	// FinishCallback stores how holder's attempt ended. One that still waits is
+	// tried again after that time.
+	FinishCallback(ctx context.Context, id, holder string, r CallbackResult, again time.Duration) (bool, error)
+	// Callbacks calls yield with those that match, the newest first, and tells
+	// how many match without regard to Limit and Offset.
+	Callbacks(ctx context.Context, q CallbackQuery, yield func(Callback)) (total int, err error)
+	Callback(ctx context.Context, id string) (Callback, error)
+	// ReplayCallback makes one wait again, from now on for so long, whatever
+	// became of it.
+	ReplayCallback(ctx context.Context, id string, tried time.Duration, by Actor) (Callback, error)
+	// DropCallback ends one that waits.
+	DropCallback(ctx context.Context, id string, by Actor) (Callback, error)
+	// CallbackQueues tell what waits, for each frontend with something.
+	CallbackQueues(ctx context.Context) ([]CallbackQueue, error)
+	// PurgeCallbacks deletes those that ended so long ago.
+	PurgeCallbacks(ctx context.Context, ended time.Duration) error
 }
 
 // HintKind says what a Hint is about.

@@ -309,3 +309,39 @@ func (s tapped) Now(ctx context.Context) (b3scale.Micros, error) {
 }
 
 func (s tapped) Close() error { return s.store.Close() }
+
+func (s tapped) AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error) {
+	return tap2(ctx, s, "AddCallback", func() (b3scale.Callback, bool, error) { return s.store.AddCallback(ctx, c, tried) })
+}
+
+func (s tapped) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]b3scale.Callback, error) {
+	return tap1(ctx, s, "TakeCallbacks", func() ([]b3scale.Callback, error) { return s.store.TakeCallbacks(ctx, holder, lease, n, perHost) })
+}
+
+func (s tapped) FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error) {
+	return tap1(ctx, s, "FinishCallback", func() (bool, error) { return s.store.FinishCallback(ctx, id, holder, r, again) })
+}
+
+func (s tapped) Callbacks(ctx context.Context, q b3scale.CallbackQuery, yield func(b3scale.Callback)) (int, error) {
+	return tap1(ctx, s, "Callbacks", func() (int, error) { return s.store.Callbacks(ctx, q, yield) })
+}
+
+func (s tapped) Callback(ctx context.Context, id string) (b3scale.Callback, error) {
+	return tap1(ctx, s, "Callback", func() (b3scale.Callback, error) { return s.store.Callback(ctx, id) })
+}
+
+func (s tapped) ReplayCallback(ctx context.Context, id string, tried time.Duration, by b3scale.Actor) (b3scale.Callback, error) {
+	return tap1(ctx, s, "ReplayCallback", func() (b3scale.Callback, error) { return s.store.ReplayCallback(ctx, id, tried, by) })
+}
+
+func (s tapped) DropCallback(ctx context.Context, id string, by b3scale.Actor) (b3scale.Callback, error) {
+	return tap1(ctx, s, "DropCallback", func() (b3scale.Callback, error) { return s.store.DropCallback(ctx, id, by) })
+}
+
+func (s tapped) CallbackQueues(ctx context.Context) ([]b3scale.CallbackQueue, error) {
+	return tap1(ctx, s, "CallbackQueues", func() ([]b3scale.CallbackQueue, error) { return s.store.CallbackQueues(ctx) })
+}
+
+func (s tapped) PurgeCallbacks(ctx context.Context, ended time.Duration) error {
+	return tap0(ctx, s, "PurgeCallbacks", func() error { return s.store.PurgeCallbacks(ctx, ended) })
+}

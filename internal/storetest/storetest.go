@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) b3scale.Store) {
 		{"audit", testAudit},
 		{"secret uses", testSecretUses},
 		{"commands", testCommands},
+		{"callbacks", testCallbacks},
 		{"nodes", testNodes},
 		{"versions", testVersions},
 		{"reports", testReports},

@@ -1,0 +1,69 @@
+package b3scale
+
+// CallbackKind says what a node tells a frontend, see BBB API, callbacks.
+type CallbackKind string
+
+// The kinds of callbacks, by the create parameter that names their target.
+const (
+	CallbackEnd            CallbackKind = "end"             // meta_endCallbackUrl
+	CallbackMeetingEnded   CallbackKind = "meeting_ended"   // meetingEndedURL
+	CallbackRecordingReady CallbackKind = "recording_ready" // meta_bbb-recording-ready-url
+	CallbackAnalytics      CallbackKind = "analytics"       // meta_analytics-callback-url
+)
+
+// CallbackState says how far a callback is.
+type CallbackState string
+
+// A callback waits until its target takes it, refuses it for good, or nobody
+// tries any more.
+const (
+	CallbackWaiting   CallbackState = "waiting"
+	CallbackDelivered CallbackState = "delivered" // answered with a status of 2xx
+	CallbackRefused   CallbackState = "refused"   // answered that there is no such thing, or a target that may not be called
+	CallbackExpired   CallbackState = "expired"   // it was tried for as long as it was good for
+	CallbackDropped   CallbackState = "dropped"   // by an operator
+)
+
+// Callback is one message to a frontend, stored until well after its end.
+type Callback struct {
+	ID         string // also tells the target that two deliveries are one message
+	FrontendID string
+	Kind       CallbackKind
+	MeetingID  string // the frontend's own; empty when it is not known
+	URL        string // may hold secrets of the frontend
+	Host       string // of URL
+	Payload    []byte // JSON that is signed at each attempt; nil: there is no body
+	Dedup      string // the same for what a node repeats; empty: nothing is a repeat of it
+	State      CallbackState
+	Attempts   int
+	CreatedAt  Micros
+	NextAt     Micros // of the next attempt
+	ExpiresAt  Micros // nobody tries after it
+	DoneAt     Micros // 0: not yet
+	LastStatus int    // of the last attempt's answer; 0: there was none
+	LastError  string // in words for operators; empty when it was taken
+}
+
+// CallbackResult is how one attempt ended.
+type CallbackResult struct {
+	State  CallbackState // CallbackWaiting: try again
+	Status int
+	Error  string
+}
+
+// CallbackQuery selects callbacks. Zero values select all.
+type CallbackQuery struct {
+	FrontendID string
+	State      CallbackState
+	Kind       CallbackKind
+	MeetingID  string
+	Limit      int // at most so many; 0: 1000
+	Offset     int
+}
+
+// CallbackQueue is what waits for one frontend.
+type CallbackQueue struct {
+	FrontendID string
+	Waiting    int
+	Oldest     Micros // when the oldest of them was stored
+}

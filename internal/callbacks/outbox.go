@@ -1,0 +1,188 @@
+package callbacks
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"b3scale"
+)
+
+// Store keeps the messages. b3scale.Store is one.
+type Store interface {
+	AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error)
+	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]b3scale.Callback, error)
+	FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error)
+	PurgeCallbacks(ctx context.Context, ended time.Duration) error
+}
+
+// Frontends knows the secret that a frontend has now. The cluster does.
+type Frontends interface {
+	FrontendByID(id string) *b3scale.Frontend
+}
+
+// Options have useful zero values.
+type Options struct {
+	Instance string        // names this process in the store; a random id by default
+	Allow    Allow         // targets that may be called although they are not public
+	Tried    time.Duration // 24 h; how long a message is good for
+	Timeout  time.Duration // 10 s for one attempt
+	Poll     time.Duration // 1 s; how often the store is asked for what is due
+	Pause    time.Duration // 5 s after the first failure, then twice as long each time
+	MaxPause time.Duration // 1 h
+	Workers  int           // 32 attempts at a time
+	PerHost  int           // 4 of them for one host, over all instances
+	Keep     time.Duration // 7 days after their end
+	// Done hears of every attempt; nil: nobody does.
+	Done func(kind b3scale.CallbackKind, r b3scale.CallbackResult)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Instance == "" {
+		o.Instance = b3scale.NewID()
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.Tried, 24 * time.Hour}, {&o.Timeout, 10 * time.Second}, {&o.Poll, time.Second},
+		{&o.Pause, 5 * time.Second}, {&o.MaxPause, time.Hour}, {&o.Keep, 7 * 24 * time.Hour},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if o.Workers == 0 {
+		o.Workers = 32
+	}
+	if o.PerHost == 0 {
+		o.PerHost = 4
+	}
+	if o.Done == nil {
+		o.Done = func(b3scale.CallbackKind, b3scale.CallbackResult) {}
+	}
+	return o
+}
+
+// Outbox sends what is stored. Several instances may share a store.
+type Outbox struct {
+	store  Store
+	sender *sender
+	log    *slog.Logger
+	opts   Options
+	wake   chan struct{}
+}
+
+// New makes an outbox; Run sends.
+func New(store Store, frontends Frontends, log *slog.Logger, opts Options) *Outbox {
+	opts = opts.withDefaults()
+	return &Outbox{store: store, sender: newSender(frontends, opts), log: log, opts: opts, wake: make(chan struct{}, 1)}
+}
+
+// Add stores a message: from then on it is not lost. What a node repeats is
+// stored once.
+func (o *Outbox) Add(ctx context.Context, c b3scale.Callback) (b3scale.Callback, error) {
+	if u, err := url.Parse(c.URL); err == nil {
+		c.Host = u.Host
+	}
+	saved, added, err := o.store.AddCallback(ctx, c, o.opts.Tried)
+	if added {
+		o.Wake()
+	}
+	return saved, err
+}
+
+// Tried is how long a message is good for.
+func (o *Outbox) Tried() time.Duration { return o.opts.Tried }
+
+// Wake looks for messages that are due, now.
+func (o *Outbox) Wake() {
+	select {
+	case o.wake <- struct{}{}:
+	default: // somebody has asked already
+	}
+}
+
+// leaseBeyond is how much longer than an attempt a message is ours. When we are
+// killed, others wait for so long.
+const leaseBeyond = 20 * time.Second
+
+// Run sends messages until ctx ends, and then waits for the attempts that are
+// under way.
+func (o *Outbox) Run(ctx context.Context) error {
+	poll, purge := time.NewTicker(o.opts.Poll), time.NewTicker(time.Hour)
+	defer poll.Stop()
+	defer purge.Stop()
+	free := make(chan struct{}, o.opts.Workers)
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-purge.C:
+			if err := o.store.PurgeCallbacks(ctx, o.opts.Keep); err != nil && ctx.Err() == nil {
+				o.log.WarnContext(ctx, "old callbacks not purged", "error", err)
+			}
+			continue
+		case <-poll.C:
+		case <-o.wake:
+		}
+		room := o.opts.Workers - len(free)
+		if room == 0 {
+			continue // whoever ends wakes us
+		}
+		due, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+leaseBeyond, room, o.opts.PerHost)
+		if err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "callbacks not read", "error", err)
+		}
+		for _, c := range due {
+			free <- struct{}{} // there is room: only we fill it
+			attempts.Go(func() {
+				defer o.Wake()
+				defer func() { <-free }()
+				o.attempt(context.WithoutCancel(ctx), c)
+			})
+		}
+	}
+}
+
+// attempt tries one message and stores how it ended.
+func (o *Outbox) attempt(ctx context.Context, c b3scale.Callback) {
+	trying, cancel := context.WithTimeout(ctx, o.opts.Timeout)
+	r := o.sender.send(trying, c)
+	cancel()
+	o.opts.Done(c.Kind, r)
+	level := slog.LevelInfo
+	if r.State == b3scale.CallbackRefused {
+		level = slog.LevelWarn
+	}
+	o.log.Log(ctx, level, "callback tried", "callback", c.ID, "kind", c.Kind, "frontend", c.FrontendID, "host", c.Host,
+		"state", r.State, "attempts", c.Attempts, "status", r.Status, "error", r.Error)
+	ctx, cancel = context.WithTimeout(ctx, leaseBeyond)
+	defer cancel()
+	for try := 1; ; try++ {
+		_, err := o.store.FinishCallback(ctx, c.ID, o.opts.Instance, r, o.pause(c.Attempts))
+		if err == nil {
+			return
+		}
+		if try == 5 || ctx.Err() != nil { // when the lease is over it is tried again, under the same id
+			o.log.WarnContext(ctx, "end of a callback not stored", "callback", c.ID, "error", err)
+			return
+		}
+		time.Sleep(time.Duration(try) * time.Second)
+	}
+}
+
+// pause before the next attempt grows, and differs between messages, so that a
+// target that comes back is not run over.
+func (o *Outbox) pause(attempts int) time.Duration {
+	d := o.opts.MaxPause
+	if n := max(attempts-1, 0); n < 20 {
+		d = min(d, o.opts.Pause<<n)
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // spreading needs no secrecy
+}
