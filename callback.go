@@ -1,5 +1,11 @@
 package b3scale
 
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
 // CallbackKind says what a node tells a frontend, see BBB API, callbacks.
 type CallbackKind string
 
@@ -10,6 +16,16 @@ const (
 	CallbackRecordingReady CallbackKind = "recording_ready" // meta_bbb-recording-ready-url
 	CallbackAnalytics      CallbackKind = "analytics"       // meta_analytics-callback-url
 )
+
+// CallbackTicket is what the address says that we give to a node in place of a
+// frontend's: for whom the node's message is. It is signed.
+type CallbackTicket struct {
+	FrontendID string
+	Target     string       // the frontend's own address; empty: the message is for us alone
+	Kind       CallbackKind // empty in tickets of the existing product, as are the next two
+	MeetingID  string       // the frontend's own
+	Generation int64        // of the meeting when its room was created; 0 for breakout rooms
+}
 
 // CallbackState says how far a callback is.
 type CallbackState string
@@ -66,4 +82,30 @@ type CallbackQueue struct {
 	FrontendID string
 	Waiting    int
 	Oldest     Micros // when the oldest of them was stored
+}
+
+// CallbackAllow lists targets that may be called although they are not public.
+type CallbackAllow struct {
+	Networks []netip.Prefix
+	Hosts    []string // lower case
+}
+
+// ParseCallbackAllow reads a comma list of networks, addresses and host names.
+func ParseCallbackAllow(text string) (a CallbackAllow, err error) {
+	for one := range strings.SplitSeq(text, ",") {
+		one = strings.ToLower(strings.TrimSpace(one))
+		if one == "" {
+			continue
+		}
+		if p, err := netip.ParsePrefix(one); err == nil {
+			a.Networks = append(a.Networks, p.Masked())
+		} else if ip, err := netip.ParseAddr(one); err == nil {
+			a.Networks = append(a.Networks, netip.PrefixFrom(ip, ip.BitLen()))
+		} else if strings.ContainsAny(one, "/: *") {
+			return a, fmt.Errorf("%q is no network and no host name", one)
+		} else {
+			a.Hosts = append(a.Hosts, one)
+		}
+	}
+	return a, nil
 }

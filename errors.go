@@ -13,6 +13,7 @@ type Code string
 const (
 	InvalidArgument Code = "invalid_argument" // the caller's mistake
 	NotFound        Code = "not_found"        // no such thing
+	Forbidden       Code = "forbidden"        // it is not for this caller
 	Conflict        Code = "conflict"         // it exists already, or is in another state
 	NotYet          Code = "not_yet"          // it is being prepared: try again soon
 	NoBackend       Code = "no_backend"       // no backend may take this meeting now

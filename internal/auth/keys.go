@@ -95,14 +95,8 @@ var parser = jwt.NewParser(
 // The audience and the time of issue are not judged: the first is for other
 // readers, and the second would lock out whose clock runs ahead.
 func (k Keys) Parse(token string) (Identity, error) {
-	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // base64 would skip line breaks
-		return Identity{}, Invalid
-	}
-	claims := jwt.MapClaims{}
-	if _, err := parser.ParseWithClaims(token, claims, k.verifying); err != nil {
-		return Identity{}, Invalid
-	}
-	if err := checkTimes(claims, time.Now()); err != nil {
+	claims, err := k.parse(token)
+	if err != nil {
 		return Identity{}, err
 	}
 	scope, ok := text(claims, "scope")
@@ -111,6 +105,18 @@ func (k Keys) Parse(token string) (Identity, error) {
 		return Identity{}, Invalid
 	}
 	return Identity{Subject: subject, Scopes: ParseScopes(scope)}, nil
+}
+
+// parse verifies a token and gives what it says. The error is a Reason.
+func (k Keys) parse(token string) (jwt.MapClaims, error) {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // base64 would skip line breaks
+		return nil, Invalid
+	}
+	claims := jwt.MapClaims{}
+	if _, err := parser.ParseWithClaims(token, claims, k.verifying); err != nil {
+		return nil, Invalid
+	}
+	return claims, checkTimes(claims, time.Now())
 }
 
 // verifying gives the library the keys. Their method is fixed before.

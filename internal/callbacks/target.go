@@ -9,32 +9,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"b3scale"
 )
 
 // Allow lists targets that may be called although they are not public.
-type Allow struct {
-	Networks []netip.Prefix
-	Hosts    []string // lower case
-}
+type Allow b3scale.CallbackAllow
 
 // ParseAllow reads a comma list of networks, addresses and host names.
-func ParseAllow(text string) (a Allow, err error) {
-	for one := range strings.SplitSeq(text, ",") {
-		one = strings.ToLower(strings.TrimSpace(one))
-		if one == "" {
-			continue
-		}
-		if p, err := netip.ParsePrefix(one); err == nil {
-			a.Networks = append(a.Networks, p.Masked())
-		} else if ip, err := netip.ParseAddr(one); err == nil {
-			a.Networks = append(a.Networks, netip.PrefixFrom(ip, ip.BitLen()))
-		} else if strings.ContainsAny(one, "/: *") {
-			return a, fmt.Errorf("%q is no network and no host name", one)
-		} else {
-			a.Hosts = append(a.Hosts, one)
-		}
-	}
-	return a, nil
+func ParseAllow(text string) (Allow, error) {
+	a, err := b3scale.ParseCallbackAllow(text)
+	return Allow(a), err
 }
 
 // errNotAllowed says that a target must not be called.

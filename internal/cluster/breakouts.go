@@ -31,18 +31,18 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 	if r.NodeID != "" {
 		req.Params.Set("parentMeetingID", r.NodeID)
 	}
-	answer, err := c.call(ctx, b, c.opts.CreateTimeout, bbb.Call{Name: "create", Params: req.Params, Form: req.Form, Body: req.Body})
+	key := b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}
+	call := c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
+	answer, err := c.call(ctx, b, c.opts.CreateTimeout, call)
 	if err != nil {
 		return nil, unreachable(err)
 	}
 	if answer.Succeeded() {
 		room := incarnation(answer)
-		room.Info = createdInfo(answer, &req.Params)
+		room.Info = createdInfo(answer, &call.Params)
 		c.table.AddBreakout(&routing.Room{
-			Meeting: b3scale.Meeting{
-				Key: b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}, BackendID: b.ID, Incarnation: room,
-			},
-			NodeID: room.InternalID,
+			Meeting: b3scale.Meeting{Key: key, BackendID: b.ID, Incarnation: room},
+			NodeID:  room.InternalID,
 		}, time.Now())
 		c.listSoon(b.ID)
 	}

@@ -36,6 +36,7 @@ type Options struct {
 	Observe bool
 
 	Calls Calls // is told of calls to nodes; nil: nobody is
+	Relay Relay // stands between nodes and frontends when there is something to tell; nil: nobody does
 
 	ProbeInterval time.Duration // 2 s
 	ProbeTimeout  time.Duration // 2 s

@@ -116,16 +116,20 @@ func (a *creation) limit() time.Duration {
 	return a.opts.CreateTimeout
 }
 
-// nodeCall adds the row's passwords where the client sent none.
 func (a *creation) nodeCall(m b3scale.Meeting) bbb.Call {
-	params := a.req.Params.Clone()
-	if params.Get("attendeePW") == "" && m.AttendeePW != "" {
-		params.Set("attendeePW", m.AttendeePW)
+	return a.req.nodeCall(m.AttendeePW, m.ModeratorPW)
+}
+
+// nodeCall adds the row's passwords where the client sent none.
+func (req *CreateRequest) nodeCall(attendeePW, moderatorPW string) bbb.Call {
+	params := req.Params.Clone()
+	if params.Get("attendeePW") == "" && attendeePW != "" {
+		params.Set("attendeePW", attendeePW)
 	}
-	if params.Get("moderatorPW") == "" && m.ModeratorPW != "" {
-		params.Set("moderatorPW", m.ModeratorPW)
+	if params.Get("moderatorPW") == "" && moderatorPW != "" {
+		params.Set("moderatorPW", moderatorPW)
 	}
-	return bbb.Call{Name: "create", Params: params, Form: a.req.Form, Body: a.req.Body}
+	return bbb.Call{Name: "create", Params: params, Form: req.Form, Body: req.Body}
 }
 
 // notAnswered decides what follows from a call without a usable answer.

@@ -45,7 +45,7 @@ func (c *Cluster) passOn(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-look.C:
-			for _, key := range c.looks.take(now, c.opts.LooksPerTick) {
+			for key := range c.looks.take(now, c.opts.LooksPerTick) {
 				if r := c.table.Meeting(key); r != nil {
 					c.wantList(r.BackendID, true) // a list costs more than a look, so not each time
 				}

@@ -199,16 +199,22 @@ var errBusy = b3scale.Errorf(b3scale.Unavailable, "too much is being counted at 
 // the people that it may have. Memory counts: those who come while a meeting is
 // being created would not have been refused either.
 func (c *Cluster) mayCreate(ctx context.Context, f *b3scale.Frontend, key b3scale.MeetingKey) error {
+	there, full := c.crowded(f, key)
+	if !full {
+		return nil
+	}
+	c.hit(ctx, f, LimitCreate, key, there, f.Policy.AttendeesLimit.Limit)
+	return errAttendeesLimit
+}
+
+// crowded reports whether mayCreate refuses.
+func (c *Cluster) crowded(f *b3scale.Frontend, key b3scale.MeetingKey) (there int, full bool) {
 	l := f.Policy.AttendeesLimit
 	if l == nil || l.Limit <= 0 || l.Mode != b3scale.LimitBlocksCreate || c.table.Meeting(key) != nil {
-		return nil
+		return 0, false
 	}
-	there := c.attendees(f)
-	if there < l.Limit {
-		return nil
-	}
-	c.hit(ctx, f, LimitCreate, key, there, l.Limit)
-	return errAttendeesLimit
+	there = c.attendees(f)
+	return there, there >= l.Limit
 }
 
 // claimMeeting claims within the frontend's limit of meetings.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ var (
 	joinLooks = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second}
 	endLooks  = []time.Duration{time.Second, 3 * time.Second, 7 * time.Second}
 	goneLooks = []time.Duration{0}
+	overLooks = []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second}
 )
 
 const (
@@ -24,46 +26,66 @@ const (
 
 type looks struct {
 	mu  sync.Mutex
-	due map[b3scale.MeetingKey][]time.Time
+	due map[b3scale.MeetingKey]plannedLooks
+}
+
+// plannedLooks are those at one meeting.
+type plannedLooks struct {
+	times []time.Time
+	over  string // the internal id of a room that is over, as its node says
 }
 
 // lookSoon plans looks at a meeting, unless some are planned or too many are.
 func (c *Cluster) lookSoon(key b3scale.MeetingKey, after []time.Duration) {
+	c.lookAtEnd(key, "", after)
+}
+
+// lookAtEnd plans looks at a room that is over, as its node says. It need not
+// be so: but when it is not there any more, nobody waits for a list.
+func (c *Cluster) lookAtEnd(key b3scale.MeetingKey, over string, after []time.Duration) {
 	l := &c.looks
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.due[key]) >= len(after) || len(l.due) >= maxLooks {
+	planned, known := l.due[key]
+	if !known && len(l.due) >= maxLooks {
 		return
 	}
 	if l.due == nil {
-		l.due = map[b3scale.MeetingKey][]time.Time{}
+		l.due = map[b3scale.MeetingKey]plannedLooks{}
+	}
+	over = cmp.Or(over, planned.over)
+	if len(planned.times) >= len(after) {
+		l.due[key] = plannedLooks{planned.times, over}
+		return
 	}
 	now := time.Now()
 	times := make([]time.Time, 0, len(after))
 	for _, d := range after {
 		times = append(times, now.Add(d))
 	}
-	l.due[key] = times
+	l.due[key] = plannedLooks{times, over}
 }
 
-// take returns some keys whose look is due.
-func (l *looks) take(now time.Time, most int) []b3scale.MeetingKey {
+// take returns some keys whose look is due, each with the room that is over.
+func (l *looks) take(now time.Time, most int) map[b3scale.MeetingKey]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var keys []b3scale.MeetingKey
-	for key, times := range l.due {
-		if len(keys) == most {
+	taken := map[b3scale.MeetingKey]string{}
+	for key, planned := range l.due {
+		if len(taken) == most {
 			break
 		}
-		if times[0].After(now) {
+		if planned.times[0].After(now) {
 			continue
 		}
-		keys = append(keys, key)
-		if l.due[key] = times[1:]; len(times) == 1 {
+		taken[key] = planned.over
+		if planned.times = planned.times[1:]; len(planned.times) == 0 {
 			delete(l.due, key)
+		} else {
+			l.due[key] = planned
 		}
 	}
-	return keys
+	return taken
 }
 
 func (c *Cluster) runLooks(ctx context.Context) error {
@@ -76,8 +98,8 @@ func (c *Cluster) runLooks(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			for _, key := range c.looks.take(now, c.opts.LooksPerTick) {
-				wg.Go(func() { c.look(ctx, key) })
+			for key, over := range c.looks.take(now, c.opts.LooksPerTick) {
+				wg.Go(func() { c.lookAt(ctx, key, over) })
 			}
 		}
 	}
@@ -85,7 +107,10 @@ func (c *Cluster) runLooks(ctx context.Context) error {
 
 // look compares one active row with its room and stores the difference, fenced
 // by what was seen before.
-func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
+func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) { c.lookAt(ctx, key, "") }
+
+// lookAt does the same. over is the room that is over, as its node says.
+func (c *Cluster) lookAt(ctx context.Context, key b3scale.MeetingKey, over string) {
 	r := c.table.Meeting(key)
 	if r == nil || r.State != b3scale.MeetingActive || r.Breakout {
 		return
@@ -99,7 +124,7 @@ func (c *Cluster) look(ctx context.Context, key b3scale.MeetingKey) {
 	switch {
 	case err != nil:
 		return // probes and lists tell what is wrong there
-	case x == nil && r.People > 0 && !r.EndRequested():
+	case x == nil && r.People > 0 && !r.EndRequested() && r.InternalID != over:
 		// A server that starts shows no rooms for a while: with people in it,
 		// that is for two lists to say.
 	case x == nil:

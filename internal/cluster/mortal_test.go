@@ -108,7 +108,7 @@ func insideStore() string {
 // reading are the calls that change nothing; an answer of theirs that is lost
 // is only one that did not come.
 var reading = map[string]bool{
-	"Frontends": true, "Backends": true, "LiveMeetings": true, "Meeting": true, "LiveVersions": true, "VersionsSince": true,
+	"Frontends": true, "FrontendDefaults": true, "Backends": true, "LiveMeetings": true, "Meeting": true, "LiveVersions": true, "VersionsSince": true,
 	"ReadMeetings": true, "ConfigVersion": true, "Reports": true, "Orphans": true, "Attendees": true, "Probes": true,
 	"Leases": true, "Now": true, "Heartbeats": true, "SecretUses": true, "Commands": true, "Command": true, "Audit": true, "Schema": true,
 }
@@ -117,7 +117,7 @@ var reading = map[string]bool{
 // once where others wait: a bubble's clock stands still while somebody waits
 // for a mutex.
 var underLock = map[string]bool{
-	"Frontends": true, "Backends": true, "LiveVersions": true, "VersionsSince": true, "ReadMeetings": true,
+	"Frontends": true, "FrontendDefaults": true, "Backends": true, "LiveVersions": true, "VersionsSince": true, "ReadMeetings": true,
 	"ConfigVersion": true, "Reports": true,
 }
 

@@ -76,7 +76,7 @@ func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
 		return b3scale.Meeting{}, err
 	}
 	a.choosePasswords()
-	size := a.table.Load().ExpectedSize(a.req.Params.Metadata("bbb-meeting-size-hint"), a.req.Params.Get("maxParticipants"))
+	size := a.expectedSize(&a.req)
 	for {
 		choice, err := a.choose(ctx, size)
 		if err != nil {
@@ -87,7 +87,7 @@ func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
 			AttendeePW: a.passwords.attendee, ModeratorPW: a.passwords.moderator,
 		})
 		if err == nil && fit {
-			a.table.Apply(m, time.Now())
+			a.settle(m, &choice)
 		}
 		choice.Release()
 		if err != nil {
@@ -100,10 +100,28 @@ func (a *creation) claim(ctx context.Context) (b3scale.Meeting, error) {
 	}
 }
 
+// settle takes in what the claim came to. Why it is there is only kept if it was
+// this claim that brought it there.
+func (a *creation) settle(m b3scale.Meeting, choice *routing.Choice) {
+	ours := m.BackendID == choice.ID && m.State == b3scale.MeetingCreating &&
+		m.AttendeePW == a.passwords.attendee && m.ModeratorPW == a.passwords.moderator
+	if ours {
+		a.table.Place(m, choice.Why, time.Now())
+	} else {
+		a.table.Apply(m, time.Now())
+	}
+}
+
+// expectedSize is how many people are taken to come.
+func (c *Cluster) expectedSize(req *CreateRequest) int {
+	return c.table.Load().ExpectedSize(req.Params.Metadata("bbb-meeting-size-hint"), req.Params.Get("maxParticipants"))
+}
+
 // choose selects a candidate. Right after the start it waits for the first
 // round of probes before it says that there is none.
 func (a *creation) choose(ctx context.Context, size int) (routing.Choice, error) {
-	want := routing.Wanted{Tags: a.req.Frontend.Policy.RequiredTags, Wish: a.req.Tags, Except: a.failed, Size: size}
+	want := a.req.wants(size)
+	want.Except = a.failed
 	for {
 		choice, err := a.table.Select(want, time.Now())
 		if err == nil || a.Probed() || ctx.Err() != nil {
@@ -111,6 +129,11 @@ func (a *creation) choose(ctx context.Context, size int) (routing.Choice, error)
 		}
 		pause(ctx, 20*time.Millisecond)
 	}
+}
+
+// wants is what the meeting needs of its backend.
+func (req *CreateRequest) wants(size int) routing.Wanted {
+	return routing.Wanted{Tags: req.Frontend.Policy.RequiredTags, Wish: req.Tags, Size: size}
 }
 
 // choosePasswords keeps what the client sent and makes up the rest. Nodes
@@ -158,7 +181,7 @@ func (a *creation) adoptUnlisted(ctx context.Context) (adopted bool, err error) 
 		mu sync.Mutex
 	)
 	for _, b := range a.table.Backends() {
-		if b.ListedAt != 0 || b.Lost || b.WasProbed() && !b.Reachable() || !patientWith(b) {
+		if !unlisted(b) {
 			continue
 		}
 		wg.Go(func() {
@@ -180,6 +203,11 @@ func (a *creation) adoptUnlisted(ctx context.Context) (adopted bool, err error) 
 		return true, nil
 	}
 	return false, err
+}
+
+// unlisted reports whether a create has to ask a backend for its room first.
+func unlisted(b *routing.Backend) bool {
+	return b.ListedAt == 0 && !b.Lost && (!b.WasProbed() || b.Reachable()) && patientWith(b)
 }
 
 func patientWith(b *routing.Backend) bool {

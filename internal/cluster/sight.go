@@ -86,12 +86,12 @@ func (c *Cluster) view(r *routing.Room) *routing.View {
 	if v := r.View.Load(); v != nil {
 		return v
 	}
-	v := newView(r)
+	v := c.newView(r)
 	r.View.Store(v)
 	return v
 }
 
-func newView(r *routing.Room) *routing.View {
+func (c *Cluster) newView(r *routing.Room) *routing.View {
 	raw := make([]byte, 0, len(r.Info)+len("<meeting>\n\n</meeting>\n"))
 	raw = append(raw, "<meeting>\n"...)
 	raw = append(raw, r.Info...)
@@ -103,6 +103,7 @@ func newView(r *routing.Room) *routing.View {
 	}
 	edit := doc.Edit()
 	MapIDs(edit, doc.Root())
+	c.MapCallbacks(edit, doc.Root(), r.Key.FrontendID)
 	if e := doc.Root().Child("meetingID"); e.Exists() {
 		edit.SetText(e, r.Key.MeetingID)
 	}

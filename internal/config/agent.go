@@ -82,7 +82,7 @@ func LoadAgent(environ []string, opts Options) (Agent, []string, error) {
 }
 
 func (l *loader) checkAgent(cfg *Agent) {
-	if u, err := url.Parse(cfg.APIURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if !isAPIURL(cfg.APIURL) {
 		l.problem(nameAPIURL, "accepted: %s", l.variable(nameAPIURL).Accepts)
 	}
 	switch {
@@ -94,4 +94,9 @@ func (l *loader) checkAgent(cfg *Agent) {
 	case cfg.TokenAlias != "" && cfg.TokenAlias != cfg.Token:
 		l.problem(nameTokenAlias, "it differs from %s; accepted: one of the two", nameToken)
 	}
+}
+
+func isAPIURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }

@@ -84,6 +84,7 @@ func (l *loader) check(cfg *Config) {
 		l.readNodeCAs(cfg)
 	}
 	l.checkJWTSecrets(cfg)
+	l.checkCallbacks(cfg)
 	if !l.refused["B3SCALE_PROBE_INTERVAL"] && cfg.LostAfter < 3*cfg.ProbeInterval {
 		l.problem("B3SCALE_LOST_AFTER", "accepted: at least three times B3SCALE_PROBE_INTERVAL, which is %s", cfg.ProbeInterval)
 	}
@@ -116,10 +117,20 @@ func (l *loader) checkJWTSecrets(cfg *Config) {
 	case cfg.JWTSecondarySecret != "":
 		l.problem(nameJWTSecond, "accepted: only beside %s", nameJWT)
 	default:
-		l.warn("%s is not set: the REST API, the agent API and the console are off", nameJWT)
+		l.warn("%s is not set: the REST API, the agent API and the console are off, and nodes call frontends themselves", nameJWT)
 	}
 	l.checkJWTSecret(nameJWT, cfg.JWTSecret)
 	l.checkJWTSecret(nameJWTSecond, cfg.JWTSecondarySecret)
+}
+
+// checkCallbacks says what becomes of what nodes tell.
+func (l *loader) checkCallbacks(cfg *Config) {
+	switch {
+	case cfg.APIURL != "" && !isAPIURL(cfg.APIURL):
+		l.problem(nameAPIURL, "accepted: %s", l.variable(nameAPIURL).Accepts)
+	case cfg.APIURL == "" && cfg.JWTSecret != "":
+		l.warn("%s is not set: nodes call frontends themselves, who cannot verify what they say", nameAPIURL)
+	}
 }
 
 func (l *loader) checkJWTSecret(name string, secret b3scale.Secret) {

@@ -26,6 +26,9 @@ type Config struct {
 	JWTSecret          b3scale.Secret `env:"B3SCALE_API_JWT_SECRET" secret:"true" accepts:"any text; at least 32 random bytes are advised" help:"signs and verifies the tokens of operators and node agents; unset: the REST API, the agent API and the console are off"`
 	JWTSecondarySecret b3scale.Secret `env:"B3SCALE_API_JWT_SECONDARY_SECRET" secret:"true" accepts:"any text, beside B3SCALE_API_JWT_SECRET; at least 32 random bytes are advised" help:"tokens signed with it are accepted too, while secrets are being rotated"`
 
+	APIURL        string                `env:"B3SCALE_API_URL" accepts:"http://… or https://… with a host and nothing behind the path" help:"where nodes reach this API, without /api/v1: what they tell of ended meetings and recordings is passed on to frontends from there; unset: nodes call frontends themselves, who cannot verify what they say"`
+	CallbackAllow b3scale.CallbackAllow `env:"B3SCALE_CALLBACK_ALLOW" accepts:"a comma list of networks, addresses and host names such as 10.0.0.0/8,lms.internal" help:"where frontends may be told of their meetings and recordings although it is no public address"`
+
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
 	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
 

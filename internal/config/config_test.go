@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"b3scale"
 )
 
 // files stands for the machine's files; names are rooted, as in fs.FS.
@@ -37,8 +39,11 @@ func lines(t *testing.T, err error) []string {
 	return e.Lines()
 }
 
-// strong sets what every start without a warning needs.
-const strong = "B3SCALE_API_JWT_SECRET=s3cret-s3cret-s3cret-s3cret-s3cret"
+// strong and reached set what every start without a warning needs.
+const (
+	strong  = "B3SCALE_API_JWT_SECRET=s3cret-s3cret-s3cret-s3cret-s3cret"
+	reached = "B3SCALE_API_URL=https://b3scale.example.org"
+)
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
@@ -105,6 +110,9 @@ func TestGoodValues(t *testing.T) {
 		{"B3SCALE_METRICS_COMPAT=no", func(c Config) any { return c.MetricsCompat }, false},
 		{"B3SCALE_METRICS_PER_MEETING=yes", func(c Config) any { return c.MetricsPerMeeting }, true},
 		{"B3SCALE_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7,,2001:db8::1,", func(c Config) any { return c.TrustedProxies }, networks("10.0.0.0/8", "192.0.2.7/32", "2001:db8::1/128")},
+		{"B3SCALE_API_URL=https://b3scale.example.org/", func(c Config) any { return c.APIURL }, "https://b3scale.example.org/"},
+		{"B3SCALE_CALLBACK_ALLOW=10.0.0.0/8, LMS.internal", func(c Config) any { return c.CallbackAllow },
+			b3scale.CallbackAllow{Networks: networks("10.0.0.0/8"), Hosts: []string{"lms.internal"}}},
 		{"B3SCALE_TRUSTED_PROXIES=10.1.2.3/8,::ffff:192.0.2.7", func(c Config) any { return c.TrustedProxies }, networks("10.0.0.0/8", "192.0.2.7/32")},
 		{"B3SCALE_API_JWT_SECRET=with = and blanks ", func(c Config) any { return c.JWTSecret.Reveal() }, "with = and blanks"},
 		{"B3SCALE_LOG_LEVEL=TRACE", func(c Config) any { return c.LogLevel.Level() }, slog.Level(-8)},
@@ -176,6 +184,9 @@ func TestBadValues(t *testing.T) {
 		{"B3SCALE_LISTEN_HTTP=localhost:65536", `B3SCALE_LISTEN_HTTP="localhost:65536"`},
 		{"B3SCALE_LISTEN_HTTP=http://localhost:80", `B3SCALE_LISTEN_HTTP="http://localhost:80"`},
 		{"B3SCALE_LISTEN_HTTP=a b:80", `B3SCALE_LISTEN_HTTP="a b:80"`},
+		{"B3SCALE_API_URL=b3scale.example.org", `B3SCALE_API_URL="b3scale.example.org": accepted: http://`},
+		{"B3SCALE_API_URL=https://b3scale.example.org/?x=y", "accepted: http://"},
+		{"B3SCALE_CALLBACK_ALLOW=10.0.0.0/8,*.internal", `"*.internal" is no network and no host name; accepted: a comma list`},
 		{"B3SCALE_TRUSTED_PROXIES=10.0.0.0/8,proxy", `"proxy" is neither a network nor an address; accepted: a comma list`},
 		{"B3SCALE_TRUSTED_PROXIES=10.0.0.0/33", `"10.0.0.0/33" is neither`},
 		{"B3SCALE_TRUSTED_PROXIES=fe80::1%eth0", `"fe80::1%eth0" is neither`},
@@ -279,7 +290,8 @@ func TestWarnings(t *testing.T) {
 		{"B3SCALE_API_JWT_SECONDARY_SECRET=s3cret", "B3SCALE_API_JWT_SECONDARY_SECRET has less than 32 bytes"},
 		{"B3SCALE_API_JWT_SECONDARY_SECRET=s3cret-s3cret-s3cret-s3cret-s3cr", ""},
 		{"B3SCALE_JWT_SECRET=s3cret", "did you mean B3SCALE_API_JWT_SECRET?"},
-		{"B3SCALE_API_URL=https://example.org", "B3SCALE_API_URL is set, but"},
+		{"B3SCALE_API_URL=", "B3SCALE_API_URL is not set: nodes call frontends themselves"},
+		{"B3SCALE_CALLBACK_ALLOW=10.0.0.0/8, lms.internal", ""},
 		{"B3SCALE_RECORDINGS_PUBLISHED_PATH=/p", "B3SCALE_RECORDINGS_PUBLISHED_PATH is set, but"},
 		{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH=/u", "B3SCALE_RECORDINGS_UNPUBLISHED_PATH is set, but"},
 		{"B3SCALE_CMD_WORKER_POOL_SIZE=0", "B3SCALE_CMD_WORKER_POOL_SIZE is set, but"},
@@ -301,7 +313,7 @@ func TestWarnings(t *testing.T) {
 		{"B3SCALE_HTTP_REQUEST_TIMEOUT=120", "B3SCALE_HTTP_WRITE_TIMEOUT is 1m0s and cuts off"},
 		{"OTHER_VARIABLE=1", ""},
 	} {
-		_, got, err := Load([]string{strong, c.line, "B3SCALE_DB_URL=sqlite:test.db"}, files(nil))
+		_, got, err := Load([]string{strong, reached, c.line, "B3SCALE_DB_URL=sqlite:test.db"}, files(nil))
 		if err != nil {
 			t.Errorf("%s: %v", c.line, err)
 		}

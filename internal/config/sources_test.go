@@ -19,7 +19,7 @@ func TestEnvFilesInOrder(t *testing.T) {
 	t.Parallel()
 	cfg, warnings, err := Load([]string{
 		"B3SCALE_DB_URL=",
-		strong,
+		strong, reached,
 		"B3SCALE_MEETING_SIZE=1",
 		"B3SCALE_MAX_BODY=1K",
 	}, files(map[string]string{
@@ -80,7 +80,7 @@ func TestEnvFileTrouble(t *testing.T) {
 		}
 		return read(name)
 	}
-	cfg, warnings, err := Load(nil, machine)
+	cfg, warnings, err := Load([]string{reached}, machine)
 	if got, want := lines(t, err), `B3SCALE_OBSERVE="perhaps" (from ./.env): accepted`; len(got) != 1 || !strings.HasPrefix(got[0], want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -140,7 +140,7 @@ func TestSecretFiles(t *testing.T) {
 
 func TestJWTSecretsFromFiles(t *testing.T) {
 	t.Parallel()
-	cfg, warnings, err := Load([]string{"B3SCALE_API_JWT_SECRET_FILE=/new", "B3SCALE_API_JWT_SECONDARY_SECRET_FILE=/old"}, files(map[string]string{
+	cfg, warnings, err := Load([]string{reached, "B3SCALE_API_JWT_SECRET_FILE=/new", "B3SCALE_API_JWT_SECONDARY_SECRET_FILE=/old"}, files(map[string]string{
 		"new": strings.Repeat("new", 12) + "\n", // as editors end a file
 		"old": strings.Repeat("old", 12),
 	}))

@@ -30,7 +30,7 @@ func TestPostgresIsRecognisedAndRedacted(t *testing.T) {
 		if got := RedactStoreURL(c.source); got != c.shown {
 			t.Errorf("%s: shown as %q, want %q", c.source, got, c.shown)
 		}
-		cfg, warnings, err := Load([]string{strong, "B3SCALE_DB_URL=" + c.source, "B3SCALE_DB_LISTEN_URL=" + c.source}, files(nil))
+		cfg, warnings, err := Load([]string{strong, reached, "B3SCALE_DB_URL=" + c.source, "B3SCALE_DB_LISTEN_URL=" + c.source}, files(nil))
 		if err != nil || len(warnings) != 0 {
 			t.Errorf("%s: error %v, warnings %q", c.source, err, warnings)
 		}

@@ -17,8 +17,6 @@ type unusedVariable struct {
 // later are settings of features that are still to come. Somebody who sets one
 // expects something of it and must hear that it does not happen.
 var later = []unusedVariable{
-	{"B3SCALE_API_URL", "does not use it yet: it rewrites no callbacks and protects no recordings", false},
-	{"B3SCALE_CALLBACK_ALLOW", "does not use it yet: it sends no callbacks", false},
 	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
 	{"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY", "does not use it yet: it keeps no recordings", false},
 	{"B3SCALE_RECORDINGS_INBOX_PATH", "does not use it yet: it keeps no recordings", false},

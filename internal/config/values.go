@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"b3scale"
 )
 
 // LogLevel is a slog.Leveler with the names and numbers that operators of the
@@ -85,6 +87,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	register(m, parseAccessLog)
 	register(m, parseNetworks)
 	register(m, parseResources)
+	register(m, b3scale.ParseCallbackAllow)
 	return m
 }
 

@@ -9,12 +9,13 @@ import (
 	"b3scale/internal/cluster"
 )
 
-// ownIDs gives an answer of a node the frontend's own ids back and leaves
-// every other byte alone. Error texts may carry ids, too.
-func (req *request) ownIDs(answer *bbb.Answer) []byte {
+// ownIDs gives an answer of a node the frontend's own ids and addresses back
+// and leaves every other byte alone. Error texts may carry ids, too.
+func (req *request) ownIDs(answer *bbb.Answer, c *cluster.Cluster) []byte {
 	edit := answer.Doc.Edit()
 	root := answer.Root()
 	cluster.MapIDs(edit, root)
+	c.MapCallbacks(edit, root, req.frontend.ID)
 	if !answer.Succeeded() {
 		req.mapText(edit, root.Child("message"))
 		for e := range root.Child("errors").Children() {

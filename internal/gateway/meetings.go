@@ -115,7 +115,7 @@ func (g *Gateway) pass(w http.ResponseWriter, req *request, node *bbb.Answer, er
 		return
 	}
 	noteAnswer(w, node)
-	answer(w, req.ownIDs(node))
+	answer(w, req.ownIDs(node, g.cluster))
 }
 
 // logFailure logs what an operator may want to act on.

@@ -40,7 +40,7 @@ type Mind interface {
 
 var _ Mind = (*cluster.Cluster)(nil)
 
-// Sources are what is read at every scrape. Those that are nil show nothing.
+// Sources are what is read at every scrape. The functions may be nil.
 type Sources struct {
 	Table        *routing.Table
 	Mind         Mind

@@ -57,18 +57,33 @@ func (o LoadOptions) expected(size int, claimedAt b3scale.Micros, now time.Time)
 	}
 }
 
-// Score orders backends for new meetings: lower is better.
-func (b *Backend) Score() float64 {
+// Load is what a backend has to carry, in thousandths of a person.
+type Load struct {
+	Meetings int64 // in our meetings, or expected there
+	Reserved int64 // expected in those that are being placed
+	Foreign  int64 // in rooms that are not ours
+	Factor   float64
+}
+
+// Load is that of the backend now.
+func (b *Backend) Load() Load {
 	// Reservations first: one that turns into weight meanwhile is counted
 	// twice rather than not at all.
-	people := b.reserved.Load()
-	people += b.weight.Load() + b.foreign.Load()*thousand
-	factor := b.LoadFactor
-	if factor <= 0 {
-		factor = 1
+	l := Load{Reserved: b.reserved.Load(), Factor: b.LoadFactor}
+	l.Meetings, l.Foreign = b.weight.Load(), b.foreign.Load()*thousand
+	if l.Factor <= 0 {
+		l.Factor = 1
 	}
-	return factor * float64(people) / thousand
+	return l
 }
+
+// Score orders backends for new meetings: lower is better.
+func (l Load) Score() float64 {
+	return l.Factor * float64(l.Meetings+l.Reserved+l.Foreign) / thousand
+}
+
+// Score is that of its load now.
+func (b *Backend) Score() float64 { return b.Load().Score() }
 
 // count adds (sign 1) or takes away (sign -1) a room's share of the load.
 func (o *Observed) count(r *Room, sign int64) {

@@ -17,6 +17,7 @@ const (
 	notReady obstacles = 1 << iota
 	isLost
 	failedBefore
+	isBooked // for an earlier room of the meeting
 	lacksTags
 	lacksWanted // tags that the meeting itself insists on
 	hasMaxMeetings
@@ -30,6 +31,21 @@ const (
 
 const drawbacks = notPreferred | agentSilent
 
+// Filter names an obstacle to programs. The names stay as they are.
+type Filter string
+
+// filters are the names of all obstacles, by bit.
+var filters = [...]Filter{
+	"not_ready", "lost", "failed", "booked", "required_tags", "wanted_tags", "max_meetings", "max_attendees", "silent",
+	"not_preferred", "agent_silent",
+}
+
+// ruling is how many of them rule a backend out.
+const ruling = 9
+
+// number is the place of one obstacle in their order.
+func (o obstacles) number() int { return bits.TrailingZeros(uint(o)) }
+
 // obstacles is what the selector goes by.
 func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
 	add := func(really bool, why obstacles) {
@@ -41,6 +57,7 @@ func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
 	add(b.AdminState != b3scale.AdminReady, notReady)
 	add(b.Lost, isLost)
 	add(want.Except[b.ID], failedBefore)
+	add(want.Booked[b.ID], isBooked)
 	add(!s.Tags.Covers(want.Tags), lacksTags)
 	if !want.Wish.MetBy(s.Tags, want.Tags) {
 		add(want.Wish.Required, lacksWanted)
@@ -58,7 +75,7 @@ func (b *Backend) obstacles(want Wanted, now time.Time) (o obstacles) {
 func (b *Backend) Reasons(now time.Time) []string {
 	var reasons []string
 	for o := b.obstacles(Wanted{}, now); o != 0; o &= o - 1 {
-		reasons = append(reasons, b.reason(o&-o, now))
+		reasons = append(reasons, b.reason(o&-o, Wanted{}, now))
 	}
 	return reasons
 }
@@ -70,7 +87,7 @@ var stateReasons = map[b3scale.AdminState]string{
 	b3scale.AdminError:          "an operator has marked it as faulty",
 }
 
-func (b *Backend) reason(o obstacles, now time.Time) string {
+func (b *Backend) reason(o obstacles, want Wanted, now time.Time) string {
 	switch o {
 	case notReady:
 		if why, known := stateReasons[b.AdminState]; known {
@@ -79,6 +96,16 @@ func (b *Backend) reason(o obstacles, now time.Time) string {
 		return fmt.Sprintf("its admin state is %q", b.AdminState)
 	case isLost:
 		return "it is lost since " + b.LostAt.Time().UTC().Format(time.RFC3339)
+	case failedBefore:
+		return "it failed in this request"
+	case isBooked:
+		return "an earlier room of this meeting may still be there"
+	case lacksTags:
+		return "it lacks tags that the frontend requires: " + logged(missing(want.Tags, b.Settings.Tags))
+	case lacksWanted:
+		return "the meeting insists on tags that it does not have: " + want.wished()
+	case notPreferred:
+		return "it does not have the tags that the meeting would like: " + want.wished() + ": others come first"
 	case hasMaxMeetings:
 		return fmt.Sprintf("it has as many meetings as max_meetings allows (%d)", b.Settings.MaxMeetings)
 	case hasMaxAttendees:
@@ -96,12 +123,35 @@ func (b *Backend) reason(o obstacles, now time.Time) string {
 	}
 }
 
+// tally counts backends by the first obstacle that rules them out.
+type tally [ruling]int32
+
+func (t *tally) byFilter() map[Filter]int {
+	counts := map[Filter]int{}
+	for i, n := range t {
+		if n > 0 {
+			counts[filters[i]] = int(n)
+		}
+	}
+	return counts
+}
+
+// last is the filter that ruled out the last of them; "" when there were none.
+func (t *tally) last() (last Filter) {
+	for i, n := range t {
+		if n > 0 {
+			last = filters[i]
+		}
+	}
+	return last
+}
+
 // ruledOut counts why backends were no candidates, each for its first reason.
 // It is the cause of the error when none remains, for the log.
 type ruledOut struct {
 	want  Wanted
 	total int
-	by    [8]int // by obstacle
+	by    tally
 }
 
 func (r *ruledOut) passes(o obstacles) bool {
@@ -109,32 +159,49 @@ func (r *ruledOut) passes(o obstacles) bool {
 	if o&^drawbacks == 0 {
 		return true
 	}
-	r.by[bits.TrailingZeros(uint(o))]++
+	r.by[o.number()]++
 	return false
 }
 
 // Error tells which filter emptied the list, and which tags were wanted.
 func (r ruledOut) Error() string {
-	count := func(o obstacles) int { return r.by[bits.TrailingZeros(uint(o))] }
+	count := func(o obstacles) int { return int(r.by[o.number()]) }
 	text := fmt.Sprintf("of %d backends %d are not ready, %d lost, %d failed in this request, %d lack tags", r.total,
 		count(notReady), count(isLost), count(failedBefore), count(lacksTags))
 	if len(r.want.Tags) > 0 {
 		text += " (" + logged(r.want.Tags) + ")"
 	}
-	if wish := r.want.Wish; wish.Required {
-		var wanted []string
-		if len(wish.AnyOf) > 0 {
-			wanted = append(wanted, logged(wish.AnyOf))
-		}
-		if wish.Untagged {
-			wanted = append(wanted, "no tag at all")
-		}
-		if len(wish.Refused) > 0 {
-			wanted = append(wanted, "not allowed: "+logged(wish.Refused))
-		}
-		text += fmt.Sprintf(", %d have none of the wanted tags (%s)", count(lacksWanted), strings.Join(wanted, ", "))
+	if r.want.Wish.Required {
+		text += fmt.Sprintf(", %d have none of the wanted tags (%s)", count(lacksWanted), r.want.wished())
+	}
+	if n := count(isBooked); n > 0 {
+		text += fmt.Sprintf(", %d may still have an earlier room", n)
 	}
 	return text + fmt.Sprintf(", %d full, %d do not answer", count(hasMaxMeetings)+count(hasMaxAttendees), count(isSilent))
+}
+
+// wished lists what a meeting asks for.
+func (w *Wanted) wished() string {
+	var wanted []string
+	if len(w.Wish.AnyOf) > 0 {
+		wanted = append(wanted, logged(w.Wish.AnyOf))
+	}
+	if w.Wish.Untagged {
+		wanted = append(wanted, "no tag at all")
+	}
+	if len(w.Wish.Refused) > 0 {
+		wanted = append(wanted, "not allowed: "+logged(w.Wish.Refused))
+	}
+	return strings.Join(wanted, ", ")
+}
+
+func missing(required, has b3scale.Tags) (tags b3scale.Tags) {
+	for _, tag := range required {
+		if !has.Covers(b3scale.Tags{tag}) {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
 }
 
 // logged lists tags. Some of them come from clients.

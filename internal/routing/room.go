@@ -26,10 +26,16 @@ type Room struct {
 	// cluster, which knows the wire format.
 	View atomic.Pointer[View]
 
+	decision *Decision // why it is where it is; nil: another instance knows, or nobody
+
 	weight int64 // what is counted on its backend now
 	crowd  *Crowd
 	asOf   int64 // Facts are those of this version of the row, or newer
 }
+
+// Decision is why the meeting is where it is; nil when it was not decided here,
+// or before the last start.
+func (r *Room) Decision() *Decision { return r.decision }
 
 // AsOf is the version of the row with which Facts were stored last.
 func (r *Room) AsOf() int64 { return r.asOf }

@@ -20,6 +20,7 @@ type Wanted struct {
 	Tags   b3scale.Tags    // the backend must carry them all
 	Wish   b3scale.TagWish // what the meeting asks for besides
 	Except map[string]bool // ids of backends that failed in this request
+	Booked map[string]bool // ids of those where an earlier room of the meeting may still be
 	Size   int             // expected people, reserved until Release
 }
 
@@ -27,6 +28,8 @@ type Wanted struct {
 // until Release, which comes when the claim is in the table or has failed.
 type Choice struct {
 	*Backend
+	Why Decision
+
 	reserved int64
 }
 
@@ -44,51 +47,84 @@ func (c Choice) Release() {
 func (t *Table) Select(want Wanted, now time.Time) (Choice, error) {
 	t.selecting.Lock()
 	defer t.selecting.Unlock()
-	type candidate struct {
-		backend *Backend
-		score   float64
+	c := t.contest(want, now, t.contenders)
+	t.contenders = c.all
+	if c.drawn == 0 {
+		return Choice{}, c.nobody()
 	}
-	var (
-		candidates []candidate
-		lowest     float64
-	)
-	out := ruledOut{want: want}
-	least := drawbacks // of the candidates
+	chosen := c.draw()
+	if other := c.draw(); other.score < chosen.score {
+		chosen = other
+	}
+	choice := Choice{chosen.Backend, c.decision(now), int64(want.Size) * thousand}
+	chosen.reserved.Add(choice.reserved)
+	chosen.claims.Add(1)
+	return choice, nil
+}
+
+// contest is how all backends stand for one new meeting. Select draws from it
+// and Explain tells of it: nobody can be told otherwise than it is done.
+type contest struct {
+	all   []contender
+	out   ruledOut
+	drawn int // how many the choice is drawn from
+}
+
+// contender is one backend in it.
+type contender struct {
+	*Backend
+	obstacles obstacles
+	load      Load
+	score     float64
+	near      bool // about as good as the best
+	drawn     bool // the choice is drawn from these
+}
+
+// contest looks at all backends. into is used again.
+func (t *Table) contest(want Wanted, now time.Time, into []contender) contest {
+	c := contest{all: into[:0], out: ruledOut{want: want}}
+	var lowest float64
+	least := ^obstacles(0) // of those that may take it
 	for _, b := range t.Backends() {
-		o := b.obstacles(want, now)
-		if !out.passes(o) || o > least {
+		e := contender{Backend: b, obstacles: b.obstacles(want, now), load: b.Load()}
+		e.score = e.load.Score()
+		if c.out.passes(e.obstacles) && (e.obstacles < least || e.obstacles == least && e.score < lowest) {
+			least, lowest = e.obstacles, e.score
+		}
+		c.all = append(c.all, e)
+	}
+	near := 0
+	for i := range c.all {
+		e := &c.all[i]
+		if e.near = e.obstacles == least && e.score <= lowest*nearlyEqual; e.near {
+			near++
+		}
+	}
+	for i := range c.all {
+		e := &c.all[i]
+		if e.drawn = e.near && (near > many || e.score == lowest); e.drawn {
+			c.drawn++
+		}
+	}
+	return c
+}
+
+// draw takes one of those that are drawn from.
+func (c *contest) draw() *contender {
+	n := rand.IntN(c.drawn) //nolint:gosec // spreading needs no secrecy
+	for i := range c.all {
+		if !c.all[i].drawn {
 			continue
 		}
-		if o < least {
-			least, candidates = o, candidates[:0]
+		if n == 0 {
+			return &c.all[i]
 		}
-		c := candidate{b, b.Score()}
-		if len(candidates) == 0 || c.score < lowest {
-			lowest = c.score
-		}
-		candidates = append(candidates, c)
+		n--
 	}
-	if len(candidates) == 0 {
-		return Choice{}, b3scale.Errorf(b3scale.NoBackend, "no free backend available for meeting").Because(out)
-	}
-	near, best := candidates[:0], candidates[:0:0]
-	for _, c := range candidates {
-		if c.score == lowest {
-			best = append(best, c)
-		}
-		if c.score <= lowest*nearlyEqual {
-			near = append(near, c)
-		}
-	}
-	chosen := best[rand.IntN(len(best))] //nolint:gosec // spreading needs no secrecy
-	if len(near) > many {
-		a, b := near[rand.IntN(len(near))], near[rand.IntN(len(near))] //nolint:gosec // as above
-		if chosen = a; b.score < a.score {
-			chosen = b
-		}
-	}
-	choice := Choice{chosen.backend, int64(want.Size) * thousand}
-	chosen.backend.reserved.Add(choice.reserved)
-	chosen.backend.claims.Add(1)
-	return choice, nil
+	panic("fewer backends than were counted")
+}
+
+// nobody is the error when no backend remains.
+func (c *contest) nobody() error {
+	return b3scale.Errorf(b3scale.NoBackend, "no free backend available for meeting").Because(c.out)
 }

@@ -28,11 +28,13 @@ type Table struct {
 	frontends rosters
 	backends  rosters
 	internal  internalIDs
-	observed  sync.Map   // backend id -> *Observed
-	counters  sync.Map   // frontend id -> *counter
-	uses      sync.Map   // frontend id -> *SecretUse
-	gone      sync.Map   // ids of frontends and backends that were removed -> true
-	selecting sync.Mutex // held while a backend is chosen
+	observed  sync.Map // backend id -> *Observed
+	counters  sync.Map // frontend id -> *counter
+	uses      sync.Map // frontend id -> *SecretUse
+	gone      sync.Map // ids of frontends and backends that were removed -> true
+
+	selecting  sync.Mutex  // held while a backend is chosen
+	contenders []contender // of the last choice, to be used again
 }
 
 type shard struct {
@@ -91,7 +93,9 @@ func (t *Table) MeetingsOn(backendID string) []*Room { return t.backends.of(back
 
 // Apply takes in a row. An older version than the known one changes nothing.
 // What was seen of the room stays while it is the same room.
-func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
+func (t *Table) Apply(m b3scale.Meeting, now time.Time) { t.apply(m, nil, now) }
+
+func (t *Table) apply(m b3scale.Meeting, why *Decision, now time.Time) {
 	s := t.shard(m.Key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +107,7 @@ func (t *Table) Apply(m b3scale.Meeting, now time.Time) {
 		t.put(s, old, ended(m, m.Version, now), now)
 		return
 	}
-	r := &Room{Meeting: m}
+	r := &Room{Meeting: m, decision: why}
 	if old != nil && old.InternalID == m.InternalID && m.InternalID != "" {
 		r.Facts, r.asOf = old.Facts, old.asOf
 		if r.Info == nil {
@@ -331,6 +335,9 @@ func (t *Table) put(s *shard, old, r *Room, now time.Time) {
 		} else {
 			r.crowd = &Crowd{}
 		}
+	}
+	if lived && r.decision == nil && old.Generation == r.Generation {
+		r.decision = old.decision
 	}
 	if r.Live() {
 		// In the place of the old one: a list that is read meanwhile must not
