@@ -135,6 +135,75 @@ func (e NodeState) Valid() bool {
 	}
 }
 
+// Defines values for PlacementFilter.
+const (
+	PlacementFilterAgentSilent  PlacementFilter = "agent_silent"
+	PlacementFilterBooked       PlacementFilter = "booked"
+	PlacementFilterFailed       PlacementFilter = "failed"
+	PlacementFilterLost         PlacementFilter = "lost"
+	PlacementFilterMaxAttendees PlacementFilter = "max_attendees"
+	PlacementFilterMaxMeetings  PlacementFilter = "max_meetings"
+	PlacementFilterNotPreferred PlacementFilter = "not_preferred"
+	PlacementFilterNotReady     PlacementFilter = "not_ready"
+	PlacementFilterRequiredTags PlacementFilter = "required_tags"
+	PlacementFilterSilent       PlacementFilter = "silent"
+	PlacementFilterWantedTags   PlacementFilter = "wanted_tags"
+)
+
+// Valid indicates whether the value is a known member of the PlacementFilter enum.
+func (e PlacementFilter) Valid() bool {
+	switch e {
+	case PlacementFilterAgentSilent:
+		return true
+	case PlacementFilterBooked:
+		return true
+	case PlacementFilterFailed:
+		return true
+	case PlacementFilterLost:
+		return true
+	case PlacementFilterMaxAttendees:
+		return true
+	case PlacementFilterMaxMeetings:
+		return true
+	case PlacementFilterNotPreferred:
+		return true
+	case PlacementFilterNotReady:
+		return true
+	case PlacementFilterRequiredTags:
+		return true
+	case PlacementFilterSilent:
+		return true
+	case PlacementFilterWantedTags:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlacementOutcome.
+const (
+	PlacementOutcomeExists  PlacementOutcome = "exists"
+	PlacementOutcomeFollows PlacementOutcome = "follows"
+	PlacementOutcomePlaced  PlacementOutcome = "placed"
+	PlacementOutcomeRefused PlacementOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PlacementOutcome enum.
+func (e PlacementOutcome) Valid() bool {
+	switch e {
+	case PlacementOutcomeExists:
+		return true
+	case PlacementOutcomeFollows:
+		return true
+	case PlacementOutcomePlaced:
+		return true
+	case PlacementOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SettingSource.
 const (
 	SettingSourceDefaults SettingSource = "defaults"
@@ -825,6 +894,10 @@ type Meeting struct {
 	// Meeting What the node says of the room. The names are those of BigBlueButton.
 	Meeting MeetingInfo `json:"meeting"`
 
+	// Placement Why it is there. Null when the instance that answers did not decide that since its last start, when the room
+	// was found on its node, and for agents.
+	Placement *Placement `json:"placement"`
+
 	// SyncedAt When it was last seen on its node.
 	SyncedAt time.Time `json:"synced_at"`
 
@@ -1098,6 +1171,211 @@ type NodeState string
 // override parameters replace what it sends. Values are strings, and never empty.
 type Params = map[string]string
 
+// Placement What the place of a meeting was chosen from.
+type Placement struct {
+	// Backends How many backends there were.
+	Backends int `json:"backends"`
+
+	// Best The first few of those that could have taken it, the best first.
+	Best []PlacementScore `json:"best"`
+
+	// DecidedAt When it was placed.
+	DecidedAt time.Time `json:"decided_at"`
+
+	// DrawnFrom How many of those were about equally good. The choice was drawn from them.
+	DrawnFrom int `json:"drawn_from"`
+
+	// Eligible How many of them could have taken it.
+	Eligible int `json:"eligible"`
+
+	// RuledOut How many of the others each filter ruled out that none before it did.
+	RuledOut map[string]int `json:"ruled_out"`
+}
+
+// PlacementCall The create as the node would get it.
+type PlacementCall struct {
+	// Body The XML that is sent.
+	Body *string `json:"body"`
+
+	// Form Whether they are sent in the body.
+	Form bool `json:"form"`
+
+	// Params Its parameters, in their order. Passwords are masked.
+	Params []PlacementParam `json:"params"`
+}
+
+// PlacementExplanation What a create would do.
+type PlacementExplanation struct {
+	// BackendID Id of the backend that it would come to. Null when there are several, or none.
+	BackendID *string `json:"backend_id"`
+
+	// Backends How all backends stand for it, the best first. They do so, too, when it would not be placed.
+	Backends []PlacementVerdict `json:"backends"`
+
+	// Call The create as the node would get it.
+	Call PlacementCall `json:"call"`
+
+	// DrawnFrom Ids of the backends that are about equally good, when it would be placed. The choice is drawn from them.
+	DrawnFrom []string `json:"drawn_from"`
+
+	// ExpectedSize How many people are taken to come. So much is added to the load of its backend.
+	ExpectedSize int `json:"expected_size"`
+
+	// FrontendID Id of the frontend.
+	FrontendID string `json:"frontend_id"`
+
+	// FrontendKey Its key.
+	FrontendKey string `json:"frontend_key"`
+
+	// Home Where it lives already, or its parent does. Null when it would be placed.
+	Home *PlacementHome `json:"home"`
+
+	// MeetingID The id of the meeting, as the frontend has it.
+	MeetingID string `json:"meeting_id"`
+
+	// Outcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
+	// breakout rooms do, or it is `refused`.
+	Outcome PlacementOutcome `json:"outcome"`
+
+	// Refusal Why it would not be created.
+	Refusal *PlacementRefusal `json:"refusal"`
+
+	// RuledOut How many backends each filter rules out that none before it does.
+	RuledOut map[string]int `json:"ruled_out"`
+
+	// Warnings What else is good to know.
+	Warnings []string `json:"warnings"`
+}
+
+// PlacementFilter What rules a backend out, in the order in which it is looked at: its admin state, that it is lost, that it failed
+// in the same request, an earlier room of the meeting that may still be there, tags that the frontend requires,
+// tags that the meeting insists on, its ceilings, and a probe that it does not answer. The last two only put it
+// behind others: it does not have the tags that the meeting would like, or its agent is silent.
+type PlacementFilter string
+
+// PlacementHome Where a meeting lives.
+type PlacementHome struct {
+	// BackendID Id of its backend.
+	BackendID string `json:"backend_id"`
+
+	// Generation Grows with every placement of the meeting.
+	Generation int64 `json:"generation"`
+
+	// State `creating` or `active`.
+	State string `json:"state"`
+}
+
+// PlacementLoad What a score is made of, in people.
+type PlacementLoad struct {
+	// Factor Its load factor, by which the sum is multiplied.
+	Factor float32 `json:"factor"`
+
+	// Foreign In rooms that are not ours.
+	Foreign float32 `json:"foreign"`
+
+	// Meetings In its meetings, or expected there.
+	Meetings float32 `json:"meetings"`
+
+	// Reserved Expected in meetings that are being placed at this moment.
+	Reserved float32 `json:"reserved"`
+}
+
+// PlacementOutcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
+// breakout rooms do, or it is `refused`.
+type PlacementOutcome string
+
+// PlacementParam One parameter.
+type PlacementParam struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Value Its value.
+	Value string `json:"value"`
+}
+
+// PlacementQuestion A create, as a frontend would send it. One of `frontend_key` and `frontend_id` is needed.
+type PlacementQuestion struct {
+	// Body The XML that the client sends, if any.
+	Body *string `json:"body,omitempty"`
+
+	// FrontendID Id of the frontend.
+	FrontendID *string `json:"frontend_id,omitempty"`
+
+	// FrontendKey Key of the frontend.
+	FrontendKey *string `json:"frontend_key,omitempty"`
+
+	// Params The parameters of the create, in the order in which the client sends them. Without a `meetingID` it is a new
+	// meeting.
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// PlacementReason One reason why.
+type PlacementReason struct {
+	// Filter What rules a backend out, in the order in which it is looked at: its admin state, that it is lost, that it failed
+	// in the same request, an earlier room of the meeting that may still be there, tags that the frontend requires,
+	// tags that the meeting insists on, its ceilings, and a probe that it does not answer. The last two only put it
+	// behind others: it does not have the tags that the meeting would like, or its agent is silent.
+	Filter PlacementFilter `json:"filter"`
+
+	// Reason The same, for people.
+	Reason string `json:"reason"`
+}
+
+// PlacementRefusal Why a meeting would not be created.
+type PlacementRefusal struct {
+	// Code `no_backend`, `limit_reached`, `observing`, `node_failed`, or the messageKey of BigBlueButton that the
+	// frontend would get.
+	//
+	//
+	// Example: no_backend
+	Code string `json:"code"`
+
+	// Filter The filter after which no backend was left.
+	Filter *PlacementFilter `json:"filter"`
+
+	// Message The same, for people.
+	Message string `json:"message"`
+}
+
+// PlacementScore How a backend stood for a meeting.
+type PlacementScore struct {
+	// BackendID Its id.
+	BackendID string `json:"backend_id"`
+
+	// Score Its load in people, times its load factor. Lower is better.
+	Score float32 `json:"score"`
+}
+
+// PlacementVerdict How a backend stands for a meeting.
+type PlacementVerdict struct {
+	// BackendID Its id.
+	BackendID string `json:"backend_id"`
+
+	// Behind Why those come first that have none of these.
+	Behind []PlacementReason `json:"behind"`
+
+	// Drawn Whether the choice is drawn from it and others, or it is the choice.
+	Drawn bool `json:"drawn"`
+
+	// Eligible Whether it could take the meeting.
+	Eligible bool `json:"eligible"`
+
+	// Host Its address.
+	Host string `json:"host"`
+
+	// Load What a score is made of, in people.
+	Load PlacementLoad `json:"load"`
+
+	// Near Whether its score is within 10 % of the lowest of those in question.
+	Near bool `json:"near"`
+
+	// RuledOutBy Why it could not.
+	RuledOutBy []PlacementReason `json:"ruled_out_by"`
+
+	// Score Its load in people, times its load factor. Lower is better.
+	Score float32 `json:"score"`
+}
+
 // Problem Why a request was not carried out.
 type Problem struct {
 	// Kind `validation_error` when fields of the input are wrong or may not be changed. Otherwise absent.
@@ -1370,6 +1648,9 @@ type LogPatchJSONRequestBody = LogPatch
 // MeetingsPatchJSONRequestBody defines body for MeetingsPatch for application/json ContentType.
 type MeetingsPatchJSONRequestBody = MeetingPatch
 
+// PlacementsExplainJSONRequestBody defines body for PlacementsExplain for application/json ContentType.
+type PlacementsExplainJSONRequestBody = PlacementQuestion
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// RootRead Show the status
@@ -1465,6 +1746,9 @@ type ServerInterface interface {
 	// ContractRead Get this contract
 	// (GET /api/v1/openapi.yaml)
 	ContractRead(w http.ResponseWriter, r *http.Request)
+	// PlacementsExplain Explain what a create would do
+	// (POST /api/v1/placements/explain)
+	PlacementsExplain(w http.ResponseWriter, r *http.Request)
 	// StatusRead Show the status
 	// (GET /api/v1/status)
 	StatusRead(w http.ResponseWriter, r *http.Request)
@@ -2548,6 +2832,20 @@ func (siw *ServerInterfaceWrapper) ContractRead(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// PlacementsExplain operation middleware
+func (siw *ServerInterfaceWrapper) PlacementsExplain(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PlacementsExplain(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // StatusRead operation middleware
 func (siw *ServerInterfaceWrapper) StatusRead(w http.ResponseWriter, r *http.Request) {
 
@@ -2702,6 +3000,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/meetings/{id}", wrapper.MeetingsDestroy)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/meetings/{id}", wrapper.MeetingsRead)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/meetings/{id}", wrapper.MeetingsPatch)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/placements/explain", wrapper.PlacementsExplain)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/commands", wrapper.CommandsList)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/commands", wrapper.CommandsCreate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/commands/{id}", wrapper.CommandsRead)

@@ -56,6 +56,8 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 		return []auth.Scope{"b3scale:admin", "b3scale:node"}, true
 	case "DELETE /api/v1/meetings/{id}":
 		return []auth.Scope{"b3scale:admin", "b3scale:node"}, true
+	case "POST /api/v1/placements/explain":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
 	case "GET /api/v1/agent/backend":
 		return []auth.Scope{"b3scale:node"}, true
 	case "POST /api/v1/agent/heartbeat":

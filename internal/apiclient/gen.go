@@ -137,6 +137,75 @@ func (e NodeState) Valid() bool {
 	}
 }
 
+// Defines values for PlacementFilter.
+const (
+	PlacementFilterAgentSilent  PlacementFilter = "agent_silent"
+	PlacementFilterBooked       PlacementFilter = "booked"
+	PlacementFilterFailed       PlacementFilter = "failed"
+	PlacementFilterLost         PlacementFilter = "lost"
+	PlacementFilterMaxAttendees PlacementFilter = "max_attendees"
+	PlacementFilterMaxMeetings  PlacementFilter = "max_meetings"
+	PlacementFilterNotPreferred PlacementFilter = "not_preferred"
+	PlacementFilterNotReady     PlacementFilter = "not_ready"
+	PlacementFilterRequiredTags PlacementFilter = "required_tags"
+	PlacementFilterSilent       PlacementFilter = "silent"
+	PlacementFilterWantedTags   PlacementFilter = "wanted_tags"
+)
+
+// Valid indicates whether the value is a known member of the PlacementFilter enum.
+func (e PlacementFilter) Valid() bool {
+	switch e {
+	case PlacementFilterAgentSilent:
+		return true
+	case PlacementFilterBooked:
+		return true
+	case PlacementFilterFailed:
+		return true
+	case PlacementFilterLost:
+		return true
+	case PlacementFilterMaxAttendees:
+		return true
+	case PlacementFilterMaxMeetings:
+		return true
+	case PlacementFilterNotPreferred:
+		return true
+	case PlacementFilterNotReady:
+		return true
+	case PlacementFilterRequiredTags:
+		return true
+	case PlacementFilterSilent:
+		return true
+	case PlacementFilterWantedTags:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlacementOutcome.
+const (
+	PlacementOutcomeExists  PlacementOutcome = "exists"
+	PlacementOutcomeFollows PlacementOutcome = "follows"
+	PlacementOutcomePlaced  PlacementOutcome = "placed"
+	PlacementOutcomeRefused PlacementOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PlacementOutcome enum.
+func (e PlacementOutcome) Valid() bool {
+	switch e {
+	case PlacementOutcomeExists:
+		return true
+	case PlacementOutcomeFollows:
+		return true
+	case PlacementOutcomePlaced:
+		return true
+	case PlacementOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SettingSource.
 const (
 	SettingSourceDefaults SettingSource = "defaults"
@@ -827,6 +896,10 @@ type Meeting struct {
 	// Meeting What the node says of the room. The names are those of BigBlueButton.
 	Meeting MeetingInfo `json:"meeting"`
 
+	// Placement Why it is there. Null when the instance that answers did not decide that since its last start, when the room
+	// was found on its node, and for agents.
+	Placement *Placement `json:"placement"`
+
 	// SyncedAt When it was last seen on its node.
 	SyncedAt time.Time `json:"synced_at"`
 
@@ -1100,6 +1173,211 @@ type NodeState string
 // override parameters replace what it sends. Values are strings, and never empty.
 type Params = map[string]string
 
+// Placement What the place of a meeting was chosen from.
+type Placement struct {
+	// Backends How many backends there were.
+	Backends int `json:"backends"`
+
+	// Best The first few of those that could have taken it, the best first.
+	Best []PlacementScore `json:"best"`
+
+	// DecidedAt When it was placed.
+	DecidedAt time.Time `json:"decided_at"`
+
+	// DrawnFrom How many of those were about equally good. The choice was drawn from them.
+	DrawnFrom int `json:"drawn_from"`
+
+	// Eligible How many of them could have taken it.
+	Eligible int `json:"eligible"`
+
+	// RuledOut How many of the others each filter ruled out that none before it did.
+	RuledOut map[string]int `json:"ruled_out"`
+}
+
+// PlacementCall The create as the node would get it.
+type PlacementCall struct {
+	// Body The XML that is sent.
+	Body *string `json:"body"`
+
+	// Form Whether they are sent in the body.
+	Form bool `json:"form"`
+
+	// Params Its parameters, in their order. Passwords are masked.
+	Params []PlacementParam `json:"params"`
+}
+
+// PlacementExplanation What a create would do.
+type PlacementExplanation struct {
+	// BackendID Id of the backend that it would come to. Null when there are several, or none.
+	BackendID *string `json:"backend_id"`
+
+	// Backends How all backends stand for it, the best first. They do so, too, when it would not be placed.
+	Backends []PlacementVerdict `json:"backends"`
+
+	// Call The create as the node would get it.
+	Call PlacementCall `json:"call"`
+
+	// DrawnFrom Ids of the backends that are about equally good, when it would be placed. The choice is drawn from them.
+	DrawnFrom []string `json:"drawn_from"`
+
+	// ExpectedSize How many people are taken to come. So much is added to the load of its backend.
+	ExpectedSize int `json:"expected_size"`
+
+	// FrontendID Id of the frontend.
+	FrontendID string `json:"frontend_id"`
+
+	// FrontendKey Its key.
+	FrontendKey string `json:"frontend_key"`
+
+	// Home Where it lives already, or its parent does. Null when it would be placed.
+	Home *PlacementHome `json:"home"`
+
+	// MeetingID The id of the meeting, as the frontend has it.
+	MeetingID string `json:"meeting_id"`
+
+	// Outcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
+	// breakout rooms do, or it is `refused`.
+	Outcome PlacementOutcome `json:"outcome"`
+
+	// Refusal Why it would not be created.
+	Refusal *PlacementRefusal `json:"refusal"`
+
+	// RuledOut How many backends each filter rules out that none before it does.
+	RuledOut map[string]int `json:"ruled_out"`
+
+	// Warnings What else is good to know.
+	Warnings []string `json:"warnings"`
+}
+
+// PlacementFilter What rules a backend out, in the order in which it is looked at: its admin state, that it is lost, that it failed
+// in the same request, an earlier room of the meeting that may still be there, tags that the frontend requires,
+// tags that the meeting insists on, its ceilings, and a probe that it does not answer. The last two only put it
+// behind others: it does not have the tags that the meeting would like, or its agent is silent.
+type PlacementFilter string
+
+// PlacementHome Where a meeting lives.
+type PlacementHome struct {
+	// BackendID Id of its backend.
+	BackendID string `json:"backend_id"`
+
+	// Generation Grows with every placement of the meeting.
+	Generation int64 `json:"generation"`
+
+	// State `creating` or `active`.
+	State string `json:"state"`
+}
+
+// PlacementLoad What a score is made of, in people.
+type PlacementLoad struct {
+	// Factor Its load factor, by which the sum is multiplied.
+	Factor float32 `json:"factor"`
+
+	// Foreign In rooms that are not ours.
+	Foreign float32 `json:"foreign"`
+
+	// Meetings In its meetings, or expected there.
+	Meetings float32 `json:"meetings"`
+
+	// Reserved Expected in meetings that are being placed at this moment.
+	Reserved float32 `json:"reserved"`
+}
+
+// PlacementOutcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
+// breakout rooms do, or it is `refused`.
+type PlacementOutcome string
+
+// PlacementParam One parameter.
+type PlacementParam struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Value Its value.
+	Value string `json:"value"`
+}
+
+// PlacementQuestion A create, as a frontend would send it. One of `frontend_key` and `frontend_id` is needed.
+type PlacementQuestion struct {
+	// Body The XML that the client sends, if any.
+	Body *string `json:"body,omitempty"`
+
+	// FrontendID Id of the frontend.
+	FrontendID *string `json:"frontend_id,omitempty"`
+
+	// FrontendKey Key of the frontend.
+	FrontendKey *string `json:"frontend_key,omitempty"`
+
+	// Params The parameters of the create, in the order in which the client sends them. Without a `meetingID` it is a new
+	// meeting.
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// PlacementReason One reason why.
+type PlacementReason struct {
+	// Filter What rules a backend out, in the order in which it is looked at: its admin state, that it is lost, that it failed
+	// in the same request, an earlier room of the meeting that may still be there, tags that the frontend requires,
+	// tags that the meeting insists on, its ceilings, and a probe that it does not answer. The last two only put it
+	// behind others: it does not have the tags that the meeting would like, or its agent is silent.
+	Filter PlacementFilter `json:"filter"`
+
+	// Reason The same, for people.
+	Reason string `json:"reason"`
+}
+
+// PlacementRefusal Why a meeting would not be created.
+type PlacementRefusal struct {
+	// Code `no_backend`, `limit_reached`, `observing`, `node_failed`, or the messageKey of BigBlueButton that the
+	// frontend would get.
+	//
+	//
+	// Example: no_backend
+	Code string `json:"code"`
+
+	// Filter The filter after which no backend was left.
+	Filter *PlacementFilter `json:"filter"`
+
+	// Message The same, for people.
+	Message string `json:"message"`
+}
+
+// PlacementScore How a backend stood for a meeting.
+type PlacementScore struct {
+	// BackendID Its id.
+	BackendID string `json:"backend_id"`
+
+	// Score Its load in people, times its load factor. Lower is better.
+	Score float32 `json:"score"`
+}
+
+// PlacementVerdict How a backend stands for a meeting.
+type PlacementVerdict struct {
+	// BackendID Its id.
+	BackendID string `json:"backend_id"`
+
+	// Behind Why those come first that have none of these.
+	Behind []PlacementReason `json:"behind"`
+
+	// Drawn Whether the choice is drawn from it and others, or it is the choice.
+	Drawn bool `json:"drawn"`
+
+	// Eligible Whether it could take the meeting.
+	Eligible bool `json:"eligible"`
+
+	// Host Its address.
+	Host string `json:"host"`
+
+	// Load What a score is made of, in people.
+	Load PlacementLoad `json:"load"`
+
+	// Near Whether its score is within 10 % of the lowest of those in question.
+	Near bool `json:"near"`
+
+	// RuledOutBy Why it could not.
+	RuledOutBy []PlacementReason `json:"ruled_out_by"`
+
+	// Score Its load in people, times its load factor. Lower is better.
+	Score float32 `json:"score"`
+}
+
 // Problem Why a request was not carried out.
 type Problem struct {
 	// Kind `validation_error` when fields of the input are wrong or may not be changed. Otherwise absent.
@@ -1338,6 +1616,9 @@ type LogPatchJSONRequestBody = LogPatch
 
 // MeetingsPatchJSONRequestBody defines body for MeetingsPatch for application/json ContentType.
 type MeetingsPatchJSONRequestBody = MeetingPatch
+
+// PlacementsExplainJSONRequestBody defines body for PlacementsExplain for application/json ContentType.
+type PlacementsExplainJSONRequestBody = PlacementQuestion
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1798,6 +2079,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/openapi.yaml (the `ContractRead` operationId).
 	ContractRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlacementsExplainWithBody Explain what a create would do
+	//
+	// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+	// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+	// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+	// everybody.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+	PlacementsExplainWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlacementsExplain Explain what a create would do
+	//
+	// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+	// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+	// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+	// everybody.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+	PlacementsExplain(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StatusRead Show the status
 	//
@@ -2603,6 +2908,50 @@ func (c *Client) MeetingsPatch(ctx context.Context, id MeetingID, body MeetingsP
 // Corresponds with GET /api/v1/openapi.yaml (the `ContractRead` operationId).
 func (c *Client) ContractRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewContractReadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlacementsExplainWithBody Explain what a create would do
+//
+// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+// everybody.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+func (c *Client) PlacementsExplainWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlacementsExplainRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlacementsExplain Explain what a create would do
+//
+// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+// everybody.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+func (c *Client) PlacementsExplain(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlacementsExplainRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4219,6 +4568,46 @@ func NewContractReadRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewPlacementsExplainRequest calls the generic PlacementsExplain builder with application/json body
+func NewPlacementsExplainRequest(server string, body PlacementsExplainJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlacementsExplainRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlacementsExplainRequestWithBody constructs an http.Request for the PlacementsExplain method, with any body, and a specified content type
+func NewPlacementsExplainRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/placements/explain")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewStatusReadRequest constructs an http.Request for the StatusRead method
 func NewStatusReadRequest(server string) (*http.Request, error) {
 	var err error
@@ -4715,6 +5104,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/openapi.yaml (the `ContractRead` operationId).
 	ContractReadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ContractReadResponse, error)
+
+	// PlacementsExplainWithBodyWithResponse Explain what a create would do
+	//
+	// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+	// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+	// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+	// everybody.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+	PlacementsExplainWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlacementsExplainResponse, error)
+
+	// PlacementsExplainWithResponse Explain what a create would do
+	//
+	// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+	// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+	// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+	// everybody.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+	PlacementsExplainWithResponse(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*PlacementsExplainResponse, error)
 
 	// StatusReadWithResponse Show the status
 	//
@@ -5472,6 +5885,29 @@ func (r ContractReadResponse) StatusCode() int {
 	return 0
 }
 
+type PlacementsExplainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlacementExplanation
+}
+
+// Status returns HTTPResponse.Status
+func (r PlacementsExplainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlacementsExplainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type StatusReadResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6171,6 +6607,42 @@ func (c *ClientWithResponses) ContractReadWithResponse(ctx context.Context, reqE
 		return nil, err
 	}
 	return ParseContractReadResponse(rsp)
+}
+
+// PlacementsExplainWithBodyWithResponse Explain what a create would do
+//
+// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+// everybody.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+func (c *ClientWithResponses) PlacementsExplainWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlacementsExplainResponse, error) {
+	rsp, err := c.PlacementsExplainWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlacementsExplainResponse(rsp)
+}
+
+// PlacementsExplainWithResponse Explain what a create would do
+//
+// Tells where a create of a frontend with these parameters would go now, and why: how every backend stands for it,
+// and the call that would reach the node. Nothing is changed, and no node is asked. The answer is that of the
+// instance that gives it, with the loads that it knows. Passwords in parameters and addresses are masked for
+// everybody.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
+func (c *ClientWithResponses) PlacementsExplainWithResponse(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*PlacementsExplainResponse, error) {
+	rsp, err := c.PlacementsExplain(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlacementsExplainResponse(rsp)
 }
 
 // StatusReadWithResponse Show the status
@@ -7044,6 +7516,32 @@ func ParseContractReadResponse(rsp *http.Response) (*ContractReadResponse, error
 	response := &ContractReadResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParsePlacementsExplainResponse parses an HTTP response from a PlacementsExplainWithResponse call
+func ParsePlacementsExplainResponse(rsp *http.Response) (*PlacementsExplainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlacementsExplainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlacementExplanation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil

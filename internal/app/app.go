@@ -16,6 +16,7 @@ import (
 	"b3scale/bbb"
 	"b3scale/internal/adminapi"
 	"b3scale/internal/auth"
+	"b3scale/internal/callbacks"
 	"b3scale/internal/cluster"
 	"b3scale/internal/config"
 	"b3scale/internal/gateway"
@@ -38,6 +39,7 @@ type Options struct {
 	Client        bbb.ClientOptions // towards the nodes
 	Level         *Level            // of the log, if it may change
 	StorePatience time.Duration     // how long New waits for a PostgreSQL that does not answer; 0: not at all
+	Callbacks     callbacks.Options // what the settings say wins
 	StoreTimeout  time.Duration     // how long a transaction may take there; 0: as long as the store says
 }
 
@@ -50,6 +52,8 @@ type App struct {
 	store    *sqlstore.Store
 	client   *bbb.Client
 	cluster  *cluster.Cluster
+	outbox   *callbacks.Outbox
+	intake   *callbacks.Intake
 	ready    web.Readiness
 	server   *http.Server
 	guard    *auth.Guard // nil: there is no REST API
@@ -58,6 +62,7 @@ type App struct {
 
 	listener net.Listener
 	stop     context.CancelFunc
+	quiet    context.CancelFunc // no further callbacks
 	running  *errgroup.Group
 }
 
@@ -70,6 +75,11 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	}
 	opts.Cluster = clusterOptions(cfg, store, opts.Cluster)
 	opts.Cluster.Calls = counts
+	keys := auth.NewKeys(cfg.JWTSecret, cfg.JWTSecondarySecret)
+	relay := callbacks.NewRelay(cfg.APIURL, keys)
+	if cfg.JWTSecret != "" { // else nobody could take in what comes back
+		opts.Cluster.Relay = relay
+	}
 	log.InfoContext(ctx, "store opened", "url", cfg.Store, "instance", opts.Cluster.Instance)
 	if store.Created() {
 		log.WarnContext(ctx, "the database is new and empty", "url", cfg.Store)
@@ -81,13 +91,15 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	table := routing.NewTable(routing.LoadOptions{DefaultSize: cfg.MeetingSize, Hold: cfg.MeetingSizeHold, Fade: cfg.MeetingSizeFade})
 	mind := cluster.New(store, table, client, log, opts.Cluster)
 	a := &App{cfg: cfg, log: log, level: opts.Level, instance: opts.Cluster.Instance, store: store, client: client, cluster: mind, metrics: counts}
+	a.outbox = callbacks.New(store, mind, log, outboxOptions(cfg, a.instance, counts, opts.Callbacks))
+	a.intake = callbacks.NewIntake(a.outbox, relay, mind, log)
 	a.ready.Degraded = a.degraded
 	door := gateway.New(mind, log, gateway.Options{
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout, RequestTimeout: opts.Cluster.RequestTimeout, NodeCalls: cfg.NodeCalls, Trusted: cfg.TrustedProxies,
 		Done: requested(counts), Unproven: counts.Unproven,
 	})
-	doors := slices.Concat(a.operatorsDoor(), a.metricsDoor(), []web.Door{web.Welcome(Version, Build)})
+	doors := slices.Concat(a.operatorsDoor(keys), a.metricsDoor(), []web.Door{web.Welcome(Version, Build)})
 	handler := web.Handler(door, gateway.Prefixes, &a.ready, doors...)
 	a.showMetrics(table, door)
 	a.apart = a.newApart()
@@ -104,21 +116,28 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 }
 
 // operatorsDoor is open only where tokens can be told from forgeries.
-func (a *App) operatorsDoor() []web.Door {
+func (a *App) operatorsDoor(keys auth.Keys) []web.Door {
 	if a.cfg.JWTSecret == "" {
 		return nil
 	}
-	a.guard = auth.New(auth.Options{Keys: auth.NewKeys(a.cfg.JWTSecret, a.cfg.JWTSecondarySecret), Log: a.log, Trusted: a.cfg.TrustedProxies})
+	a.guard = auth.New(auth.Options{Keys: keys, Log: a.log, Trusted: a.cfg.TrustedProxies})
 	var level adminapi.LogLevel
 	if a.level != nil {
 		level = a.level
 	}
 	api := adminapi.New(adminapi.Options{
 		Instance: a.instance, Level: level,
-		Mind: a.cluster, Store: a.store, Guard: a.guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
+		Mind: a.cluster, Store: a.store, Callbacks: a.intake, Guard: a.guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
 		Version: Version, Build: Build, MaxBody: int64(a.cfg.MaxBody), Timeout: min(a.cfg.RequestTimeout, a.cfg.WriteTimeout) * 9 / 10,
 	})
 	return []web.Door{{Handler: api, Patterns: adminapi.Paths}}
+}
+
+func outboxOptions(cfg config.Config, instance string, counts *metrics.Metrics, opts callbacks.Options) callbacks.Options {
+	opts.Instance = instance
+	opts.Allow = callbacks.Allow(cfg.CallbackAllow)
+	opts.Done = func(kind b3scale.CallbackKind, r b3scale.CallbackResult) { counts.CallbackTried(kind, r.State) }
+	return opts
 }
 
 func clusterOptions(cfg config.Config, store *sqlstore.Store, opts cluster.Options) cluster.Options {
@@ -179,6 +198,9 @@ func (a *App) Start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.running, ctx = errgroup.WithContext(ctx)
 	a.running.Go(func() error { return a.cluster.Run(ctx) })
+	sending, quiet := context.WithCancel(ctx)
+	a.quiet = quiet
+	a.running.Go(func() error { return a.outbox.Run(sending) })
 	a.running.Go(func() error {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
@@ -235,6 +257,7 @@ func (a *App) Stop() error {
 	if a.running != nil {
 		a.ready.Set(false)
 		a.log.Info("draining")
+		a.quiet() // what is under way ends while requests do
 		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 		defer cancel()
 		halt := time.AfterFunc(drainFor*3/4, a.cluster.Halt)

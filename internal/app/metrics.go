@@ -45,7 +45,7 @@ func requested(m *metrics.Metrics) func(gateway.Record) {
 
 // showMetrics begins to show what is there.
 func (a *App) showMetrics(table *routing.Table, door *gateway.Gateway) {
-	sources := metrics.Sources{Table: table, Mind: a.cluster, Quotas: func(yield func(string, metrics.Quota)) {
+	sources := metrics.Sources{Table: table, Mind: a.cluster, Callbacks: a.outbox.Queues, Quotas: func(yield func(string, metrics.Quota)) {
 		for f, use := range door.Uses() {
 			yield(f.Key, metrics.Quota{
 				LimitedCalls: int64(use.LimitedCalls - use.LimitedJoins), LimitedJoins: int64(use.LimitedJoins),

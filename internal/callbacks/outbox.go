@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"b3scale"
@@ -16,6 +17,7 @@ type Store interface {
 	AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error)
 	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]b3scale.Callback, error)
 	FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error)
+	CallbackQueues(ctx context.Context) ([]b3scale.CallbackQueue, error)
 	PurgeCallbacks(ctx context.Context, ended time.Duration) error
 }
 
@@ -36,6 +38,7 @@ type Options struct {
 	Workers  int           // 32 attempts at a time
 	PerHost  int           // 4 of them for one host, over all instances
 	Keep     time.Duration // 7 days after their end
+	Survey   time.Duration // 10 s; how often the queues are counted
 	// Done hears of every attempt; nil: nobody does.
 	Done func(kind b3scale.CallbackKind, r b3scale.CallbackResult)
 }
@@ -49,7 +52,7 @@ func (o Options) withDefaults() Options {
 		value time.Duration
 	}{
 		{&o.Tried, 24 * time.Hour}, {&o.Timeout, 10 * time.Second}, {&o.Poll, time.Second},
-		{&o.Pause, 5 * time.Second}, {&o.MaxPause, time.Hour}, {&o.Keep, 7 * 24 * time.Hour},
+		{&o.Pause, 5 * time.Second}, {&o.MaxPause, time.Hour}, {&o.Keep, 7 * 24 * time.Hour}, {&o.Survey, 10 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -74,6 +77,7 @@ type Outbox struct {
 	log    *slog.Logger
 	opts   Options
 	wake   chan struct{}
+	queues atomic.Pointer[[]b3scale.CallbackQueue]
 }
 
 // New makes an outbox; Run sends.
@@ -113,9 +117,10 @@ const leaseBeyond = 20 * time.Second
 // Run sends messages until ctx ends, and then waits for the attempts that are
 // under way.
 func (o *Outbox) Run(ctx context.Context) error {
-	poll, purge := time.NewTicker(o.opts.Poll), time.NewTicker(time.Hour)
+	poll, purge, survey := time.NewTicker(o.opts.Poll), time.NewTicker(time.Hour), time.NewTicker(o.opts.Survey)
 	defer poll.Stop()
 	defer purge.Stop()
+	defer survey.Stop()
 	free := make(chan struct{}, o.opts.Workers)
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
@@ -127,6 +132,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 			if err := o.store.PurgeCallbacks(ctx, o.opts.Keep); err != nil && ctx.Err() == nil {
 				o.log.WarnContext(ctx, "old callbacks not purged", "error", err)
 			}
+			continue
+		case <-survey.C:
+			o.survey(ctx)
 			continue
 		case <-poll.C:
 		case <-o.wake:
@@ -148,6 +156,23 @@ func (o *Outbox) Run(ctx context.Context) error {
 			})
 		}
 	}
+}
+
+// survey counts what waits. A store that is away leaves the last numbers.
+func (o *Outbox) survey(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, o.opts.Survey)
+	defer cancel()
+	if queues, err := o.store.CallbackQueues(ctx); err == nil {
+		o.queues.Store(&queues)
+	}
+}
+
+// Queues are what waited lately, on all instances together.
+func (o *Outbox) Queues() []b3scale.CallbackQueue {
+	if queues := o.queues.Load(); queues != nil {
+		return *queues
+	}
+	return nil
 }
 
 // attempt tries one message and stores how it ended.

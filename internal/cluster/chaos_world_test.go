@@ -35,6 +35,11 @@ type world struct {
 	births   int
 }
 
+// farLimits are never reached, but counted all the time.
+var farLimits = b3scale.FrontendSettings{
+	AttendeesLimit: &b3scale.AttendeesLimit{Limit: 100_000}, MeetingsLimit: &b3scale.MeetingsLimit{Limit: 10_000},
+}
+
 func newWorld(t *testing.T, c chaos, seed uint64) *world {
 	t.Helper()
 	versions := []string{"2.5", "2.7", "3.0"}
@@ -42,7 +47,7 @@ func newWorld(t *testing.T, c chaos, seed uint64) *world {
 		versions = []string{"2.4"}
 	}
 	w := &world{
-		site: newSite(t, plan{nodes: c.nodes, dsn: c.dsn, unlisted: true, node: func(i int, o *bbbtest.Options) {
+		site: newSite(t, plan{nodes: c.nodes, dsn: c.dsn, unlisted: true, settings: farLimits, node: func(i int, o *bbbtest.Options) {
 			o.Version = versions[i%len(versions)]
 			o.EndDelay = time.Duration(i+1) * 500 * time.Millisecond
 			// Create times tell the nodes apart, see witnessRules.

@@ -29,6 +29,7 @@ type plan struct {
 	nodes    int
 	node     func(i int, o *bbbtest.Options)
 	backend  func(i int, b *b3scale.Backend)
+	settings b3scale.FrontendSettings
 	sockets  bool
 	dsn      string // of a PostgreSQL database; SQLite in a file otherwise
 	ownClock bool   // PostgreSQL's clock counts, which no bubble moves
@@ -169,7 +170,8 @@ func (s *site) configure() {
 	s.backends = make([]string, len(s.nodes))
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		s.frontend, err = s.store.AddFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true}, b3scale.Actor{})
+		s.frontend, err = s.store.AddFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true, Settings: s.plan.settings}, b3scale.Actor{})
+		s.frontend.Policy = s.frontend.Settings
 		return err
 	})
 	for i, n := range s.nodes {
