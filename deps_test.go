@@ -68,6 +68,7 @@ var house = map[string][]string{
 	// Makes files that are committed; never in a production binary.
 	"internal/adminapi/docsgen": {},
 	"internal/ctl/ctlgen":       {"internal/ctl"},
+	"deploy/dashgen":            {},
 
 	// For tests, demonstrations and measurements; never in a production binary.
 	"bbb/bbbtest":        {".", "bbb"},

@@ -66,11 +66,17 @@ func (s FrontendSettings) Masked() FrontendSettings {
 func (p Params) masked() Params {
 	hidden := maps.Clone(p)
 	for name, value := range p {
-		if lower := strings.ToLower(name); value != "" && (strings.HasSuffix(lower, "pw") || strings.Contains(lower, "password")) {
+		if value != "" && IsPassword(name) {
 			hidden[name] = masked
 		}
 	}
 	return hidden
+}
+
+// IsPassword tells by its name a BBB parameter whose value not everybody may see.
+func IsPassword(param string) bool {
+	lower := strings.ToLower(param)
+	return strings.HasSuffix(lower, "pw") || strings.Contains(lower, "password")
 }
 
 // DefaultPresentation is shown in meetings that bring none of their own.

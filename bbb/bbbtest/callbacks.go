@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// callBack tells those who asked that a room is over. Breakout rooms end
-// silently.
+// callBack tells those who asked that a room is over, and later what was made
+// of it. Breakout rooms end silently.
 func (n *Node) callBack(r *room) {
+	n.process(r)
 	if r.isBreakout() {
 		return
 	}
@@ -32,20 +33,24 @@ func (n *Node) callBack(r *room) {
 // until somebody takes it.
 func (n *Node) deliver(target string, pauses []time.Duration) {
 	n.timers.after(0, func() {
-		if n.get(target) || len(pauses) == 0 {
+		if n.request(http.MethodGet, target, nil, "") || len(pauses) == 0 {
 			return
 		}
 		n.timers.after(pauses[0], func() { n.deliver(target, pauses[1:]) })
 	})
 }
 
-func (n *Node) get(target string) bool {
+// request makes one attempt, with headers as name, value, name, value.
+func (n *Node) request(method, target string, headers []string, body string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	defer context.AfterFunc(n.timers.ctx, cancel)()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
 		return false
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	client := http.Client{Transport: n.opts.Callbacks}
 	resp, err := client.Do(req)

@@ -73,6 +73,7 @@ func (n *Node) closeRoom(r *room, reason string) {
 		n.tellEnding(breakout, breakoutByMod)
 		n.rooms.remove(breakout)
 		n.tellEnded(breakout)
+		n.callBack(breakout)
 	}
 	n.rooms.remove(r)
 	n.tellEnded(r)

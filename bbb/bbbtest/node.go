@@ -32,8 +32,10 @@ type Options struct {
 	RevealVersion bool   // bbbVersion is told to everybody
 	LogSize       int    // requests to remember; 0 is 100,000, negative none
 
-	Callbacks      http.RoundTripper // carries the callbacks at the end of a room; the network
-	CallbackPauses []time.Duration   // between attempts; 30, 60, 120 and 300 s
+	Callbacks        http.RoundTripper // carries the callbacks at the end of a room and after it; the network
+	CallbackPauses   []time.Duration   // between attempts to tell of the end; 30, 60, 120 and 300 s
+	RecordingFormats []string          // in which a room is published that was recorded; "presentation". Each is told once
+	ProcessingTime   time.Duration     // between the end and that, and the figures of a room
 
 	// Events gets what the node publishes on its Redis, in order and one at a
 	// time: before the call returns that caused it, unless another goroutine is
@@ -70,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CallbackPauses == nil {
 		o.CallbackPauses = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+	}
+	if o.RecordingFormats == nil {
+		o.RecordingFormats = []string{"presentation"}
 	}
 	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
 	return o

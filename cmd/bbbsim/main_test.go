@@ -16,7 +16,7 @@ func TestHelpDocumentsEverything(t *testing.T) {
 	if err := run(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want the error of flag for -h", err)
 	}
-	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "-redis", "-redis-password", "-users", "-churn", "-properties", "/nodes/I/faults", "blackHole"} {
+	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "-formats", "-processing-time", "-redis", "-redis-password", "-users", "-churn", "-properties", "/nodes/I/faults", "blackHole"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("help lacks %q:\n%s", want, help.String())
 		}

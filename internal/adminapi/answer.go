@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"b3scale"
+	"b3scale/internal/web"
 )
 
 // send answers with JSON, indented when the query has pretty.
@@ -84,6 +85,7 @@ func taken(field, what string, cause error) error {
 var statusOf = map[b3scale.Code]int{
 	b3scale.InvalidArgument: http.StatusBadRequest,
 	b3scale.NotFound:        http.StatusNotFound,
+	b3scale.Forbidden:       http.StatusForbidden,
 	b3scale.Conflict:        http.StatusConflict,
 	b3scale.Observing:       http.StatusConflict,
 	b3scale.NodeFailed:      http.StatusBadGateway,
@@ -120,11 +122,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case errors.Is(r.Context().Err(), context.Canceled):
-		s.Log.DebugContext(r.Context(), "request given up", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.Log.DebugContext(r.Context(), "request given up", "method", r.Method, "path", web.Redacted(r.URL.Path), "error", err)
 	case status == http.StatusServiceUnavailable:
-		s.Log.WarnContext(r.Context(), "request not served", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.Log.WarnContext(r.Context(), "request not served", "method", r.Method, "path", web.Redacted(r.URL.Path), "error", err)
 	case status >= http.StatusInternalServerError:
-		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", web.Redacted(r.URL.Path), "error", err)
 	}
 	s.send(w, r, status, Problem{Message: message})
 }

@@ -10,14 +10,23 @@ import (
 	"strings"
 )
 
-// readBody takes a body in. An empty one is no fields at all, whatever its type.
-func readBody(r *http.Request) ([]byte, error) {
+// readRaw takes a body in.
+func readRaw(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, statusError{http.StatusRequestEntityTooLarge, fmt.Sprintf("a body may have %d bytes at most", tooLarge.Limit)}
 	}
 	if err != nil {
 		return nil, statusError{http.StatusBadRequest, "the body ended too soon"}
+	}
+	return body, nil
+}
+
+// readBody takes JSON in. An empty body is no fields at all, whatever its type.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := readRaw(r)
+	if err != nil {
+		return nil, err
 	}
 	if len(body) > 0 && !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/json") {
 		return nil, statusError{http.StatusUnsupportedMediaType, http.StatusText(http.StatusUnsupportedMediaType)}

@@ -89,7 +89,9 @@ func loadPromise(file string) (*promise, error) {
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
 			pattern := method + " " + path
-			c.routes.Handle(pattern, http.NotFoundHandler())
+			if path != callbackPath+"{token}" { // see Server.nodeCalls
+				c.routes.Handle(pattern, http.NotFoundHandler())
+			}
 			c.operations[pattern] = &routers.Route{
 				Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation,
 			}
@@ -122,6 +124,9 @@ func (c *promise) route(r *http.Request) (route *routers.Route, api bool) {
 		return nil, false
 	}
 	_, pattern := c.routes.Handler(r)
+	if _, isCallback := callbackToken(r); isCallback {
+		pattern = r.Method + " " + callbackPath + "{token}"
+	}
 	return c.operations[pattern], true
 }
 

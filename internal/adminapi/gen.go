@@ -84,6 +84,57 @@ func (e AttendeesLimitMode) Valid() bool {
 	}
 }
 
+// Defines values for CallbackKind.
+const (
+	CallbackKindAnalytics      CallbackKind = "analytics"
+	CallbackKindEnd            CallbackKind = "end"
+	CallbackKindMeetingEnded   CallbackKind = "meeting_ended"
+	CallbackKindRecordingReady CallbackKind = "recording_ready"
+)
+
+// Valid indicates whether the value is a known member of the CallbackKind enum.
+func (e CallbackKind) Valid() bool {
+	switch e {
+	case CallbackKindAnalytics:
+		return true
+	case CallbackKindEnd:
+		return true
+	case CallbackKindMeetingEnded:
+		return true
+	case CallbackKindRecordingReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CallbackState.
+const (
+	CallbackStateDelivered CallbackState = "delivered"
+	CallbackStateDropped   CallbackState = "dropped"
+	CallbackStateExpired   CallbackState = "expired"
+	CallbackStateRefused   CallbackState = "refused"
+	CallbackStateWaiting   CallbackState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the CallbackState enum.
+func (e CallbackState) Valid() bool {
+	switch e {
+	case CallbackStateDelivered:
+		return true
+	case CallbackStateDropped:
+		return true
+	case CallbackStateExpired:
+		return true
+	case CallbackStateRefused:
+		return true
+	case CallbackStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -576,6 +627,57 @@ type Breakout struct {
 	// Sequence Its number among the rooms.
 	Sequence int `json:"Sequence"`
 }
+
+// Callback A message to a frontend.
+type Callback struct {
+	// Attempts How often it was tried, since it was last replayed.
+	Attempts int `json:"attempts"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
+
+	// DoneAt When it was over; null while it waits.
+	DoneAt *time.Time `json:"done_at"`
+
+	// ExpiresAt Nobody tries after that.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// FrontendID Whom it is for.
+	FrontendID string `json:"frontend_id"`
+
+	// ID The frontend gets it in the header `Idempotency-Key` of every attempt.
+	ID string `json:"id"`
+
+	// Kind What the node told.
+	Kind CallbackKind `json:"kind"`
+
+	// LastError Why it was not taken; null if it was, or was not tried yet.
+	LastError *string `json:"last_error"`
+
+	// LastStatus The HTTP status that the target last answered; null if there was no answer.
+	LastStatus *int `json:"last_status"`
+
+	// MeetingID The meeting that it is about, as the frontend calls it; null if that is not known.
+	MeetingID *string `json:"meeting_id"`
+
+	// NextAt When the next attempt is due, while it waits.
+	NextAt time.Time `json:"next_at"`
+
+	// State How far it is.
+	State CallbackState `json:"state"`
+
+	// URL Where it goes. A user name and what follows a question mark may be secrets of the frontend: `…` stands for them,
+	// unless the token has the scope `b3scale:admin`.
+	URL string `json:"url"`
+}
+
+// CallbackKind What the node told: `end` and `meeting_ended` are the two ways in which frontends ask for the end of a meeting,
+// by `meta_endCallbackUrl` and by `meetingEndedURL`.
+type CallbackKind string
+
+// CallbackState `waiting` for the next attempt; `delivered`; `refused` by the target, or because the target may not be called;
+// `expired` after a day of attempts; `dropped` by an operator.
+type CallbackState string
 
 // Caps The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
 // often means without limit, counts as larger.
@@ -1268,16 +1370,16 @@ type PlacementHome struct {
 // PlacementLoad What a score is made of, in people.
 type PlacementLoad struct {
 	// Factor Its load factor, by which the sum is multiplied.
-	Factor float32 `json:"factor"`
+	Factor float64 `json:"factor"`
 
 	// Foreign In rooms that are not ours.
-	Foreign float32 `json:"foreign"`
+	Foreign float64 `json:"foreign"`
 
 	// Meetings In its meetings, or expected there.
-	Meetings float32 `json:"meetings"`
+	Meetings float64 `json:"meetings"`
 
 	// Reserved Expected in meetings that are being placed at this moment.
-	Reserved float32 `json:"reserved"`
+	Reserved float64 `json:"reserved"`
 }
 
 // PlacementOutcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
@@ -1323,8 +1425,8 @@ type PlacementReason struct {
 
 // PlacementRefusal Why a meeting would not be created.
 type PlacementRefusal struct {
-	// Code `no_backend`, `limit_reached`, `observing`, `node_failed`, or the messageKey of BigBlueButton that the
-	// frontend would get.
+	// Code `no_backend`, `observing`, `node_failed`, or the messageKey that the frontend would get, such as
+	// `meetingsLimitReached`.
 	//
 	//
 	// Example: no_backend
@@ -1343,7 +1445,7 @@ type PlacementScore struct {
 	BackendID string `json:"backend_id"`
 
 	// Score Its load in people, times its load factor. Lower is better.
-	Score float32 `json:"score"`
+	Score float64 `json:"score"`
 }
 
 // PlacementVerdict How a backend stands for a meeting.
@@ -1373,7 +1475,7 @@ type PlacementVerdict struct {
 	RuledOutBy []PlacementReason `json:"ruled_out_by"`
 
 	// Score Its load in people, times its load factor. Lower is better.
-	Score float32 `json:"score"`
+	Score float64 `json:"score"`
 }
 
 // Problem Why a request was not carried out.
@@ -1406,6 +1508,12 @@ type RecordingSettings struct {
 // SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
 type SettingSource string
 
+// SignedParameters What nodes send when a recording is ready.
+type SignedParameters struct {
+	// SignedParameters A JWT with `meeting_id` and `record_id`, signed with the secret of the node.
+	SignedParameters string `json:"signed_parameters"`
+}
+
 // Status What runs here, and for whom.
 type Status struct {
 	// AccountRef Subject of the token.
@@ -1429,6 +1537,12 @@ type Status struct {
 
 // BackendID defines model for BackendID.
 type BackendID = string
+
+// CallbackID defines model for CallbackID.
+type CallbackID = string
+
+// CallbackToken defines model for CallbackToken.
+type CallbackToken = string
 
 // CommandID defines model for CommandID.
 type CommandID = string
@@ -1486,7 +1600,7 @@ type UnsupportedMediaType = Problem
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database`, `log`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `callback`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1541,6 +1655,31 @@ type BackendsListParams struct {
 type BackendsDestroyParams struct {
 	// Force `true`, `yes` or `1` (in any case): delete now.
 	Force *string `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// CallbacksListParams defines parameters for CallbacksList.
+type CallbacksListParams struct {
+	// FrontendID Only those to this frontend.
+	FrontendID *string `form:"frontend_id,omitempty" json:"frontend_id,omitempty"`
+
+	// State Only those in this state.
+	State *CallbackState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind Only those of this kind.
+	Kind *CallbackKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Meeting Only those about meetings with this id, as the frontend chose it.
+	Meeting *string `form:"meeting,omitempty" json:"meeting,omitempty"`
+
+	// Limit At most so many entries. Without it, all.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Offset Leave out so many entries from the beginning.
+	Offset *Offset `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// Order Names of fields to sort by, separated by commas, the most important first. A `-` before a name sorts the other
+	// way round. A field inside an object has a dot.
+	Order *Order `form:"order,omitempty" json:"order,omitempty"`
 }
 
 // CommandsListParams defines parameters for CommandsList.
@@ -1689,6 +1828,18 @@ type ServerInterface interface {
 	// BackendsDeclareLost Declare a backend lost
 	// (POST /api/v1/backends/{id}/declare-lost)
 	BackendsDeclareLost(w http.ResponseWriter, r *http.Request, id BackendID)
+	// CallbacksList List messages to frontends
+	// (GET /api/v1/callbacks)
+	CallbacksList(w http.ResponseWriter, r *http.Request, params CallbacksListParams)
+	// CallbacksDestroy Drop a message that waits
+	// (DELETE /api/v1/callbacks/{id})
+	CallbacksDestroy(w http.ResponseWriter, r *http.Request, id CallbackID)
+	// CallbacksRead Show a message to a frontend
+	// (GET /api/v1/callbacks/{id})
+	CallbacksRead(w http.ResponseWriter, r *http.Request, id CallbackID)
+	// CallbacksReplay Send a message anew
+	// (POST /api/v1/callbacks/{id}/replay)
+	CallbacksReplay(w http.ResponseWriter, r *http.Request, id CallbackID)
 	// CommandsList List commands
 	// (GET /api/v1/commands)
 	CommandsList(w http.ResponseWriter, r *http.Request, params CommandsListParams)
@@ -2193,6 +2344,195 @@ func (siw *ServerInterfaceWrapper) BackendsDeclareLost(w http.ResponseWriter, r 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.BackendsDeclareLost(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CallbacksList operation middleware
+func (siw *ServerInterfaceWrapper) CallbacksList(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CallbacksListParams
+
+	// ------------- Optional query parameter "frontend_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "frontend_id", r.URL.Query(), &params.FrontendID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "frontend_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "frontend_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "meeting" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "meeting", r.URL.Query(), &params.Meeting, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "meeting"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "meeting", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "offset", r.URL.Query(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "offset"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "offset", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CallbacksList(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CallbacksDestroy operation middleware
+func (siw *ServerInterfaceWrapper) CallbacksDestroy(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id CallbackID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CallbacksDestroy(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CallbacksRead operation middleware
+func (siw *ServerInterfaceWrapper) CallbacksRead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id CallbackID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CallbacksRead(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CallbacksReplay operation middleware
+func (siw *ServerInterfaceWrapper) CallbacksReplay(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id CallbackID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CallbacksReplay(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3004,6 +3344,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/commands", wrapper.CommandsList)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/commands", wrapper.CommandsCreate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/commands/{id}", wrapper.CommandsRead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/callbacks", wrapper.CallbacksList)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/callbacks/{id}", wrapper.CallbacksDestroy)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/callbacks/{id}", wrapper.CallbacksRead)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/callbacks/{id}/replay", wrapper.CallbacksReplay)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/ctrl/migrate", wrapper.CtrlMigrate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/audit", wrapper.AuditList)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/agent/backend", wrapper.AgentBackendRead)

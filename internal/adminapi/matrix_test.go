@@ -184,6 +184,7 @@ func TestMatrix(t *testing.T) {
 		"POST /api/v1/backends":           `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
 		"PATCH /api/v1/frontends/id":      `{}`,
 		"PATCH /api/v1/frontend-defaults": `{"meetings_limit":{"limit":9}}`,
+		"POST /api/v1/placements/explain": `{"frontend_key":"own-frontend-key"}`,
 		"POST /api/v1/agent/events":       `{"boot":"b","events":[]}`,
 		"POST /api/v1/agent/rpc":          `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
 	}

@@ -190,6 +190,9 @@ func (s *Server) frontendKeys(ctx context.Context) (map[string]string, error) {
 // shown is a meeting as who asks may see it.
 func shown(f found, r *http.Request) Meeting {
 	m := meetingOf(f)
+	if !isAgent(r) { // it names other backends
+		m.Placement = placementOf(f.room.Decision())
+	}
 	if !who(r).Has(auth.Admin) && !f.own {
 		m.Meeting.AttendeePW, m.Meeting.ModeratorPW = "", ""
 	}

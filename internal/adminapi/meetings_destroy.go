@@ -22,7 +22,7 @@ func (s *Server) MeetingsDestroy(w http.ResponseWriter, r *http.Request, id Meet
 	if params.End != nil && isYes(*params.End) {
 		action, do = "meeting.end", s.end
 	}
-	before := meetingOf(f)
+	before, was := meetingOf(f), shown(f, r)
 	if err := s.note(r, action, f, &before, nil); err != nil { // first: what is done cannot be taken back
 		s.fail(w, r, err)
 		return
@@ -31,7 +31,7 @@ func (s *Server) MeetingsDestroy(w http.ResponseWriter, r *http.Request, id Meet
 		s.fail(w, r, err)
 		return
 	}
-	s.send(w, r, http.StatusOK, before)
+	s.send(w, r, http.StatusOK, was)
 }
 
 func isYes(text string) bool {

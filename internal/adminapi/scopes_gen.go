@@ -72,6 +72,14 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 		return []auth.Scope{"b3scale:admin"}, true
 	case "GET /api/v1/commands/{id}":
 		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
+	case "GET /api/v1/callbacks":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
+	case "GET /api/v1/callbacks/{id}":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
+	case "DELETE /api/v1/callbacks/{id}":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "POST /api/v1/callbacks/{id}/replay":
+		return []auth.Scope{"b3scale:admin"}, true
 	case "GET /api/v1/audit":
 		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
 	}

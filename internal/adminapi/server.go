@@ -33,6 +33,10 @@ type Mind interface {
 	NodeViews(ctx context.Context) (map[string]cluster.NodeView, error)
 	SecretUses(ctx context.Context) (map[b3scale.SecretSlot]b3scale.Micros, error)
 
+	Frontend(key string) *b3scale.Frontend
+	FrontendByID(id string) *b3scale.Frontend
+	Explain(ctx context.Context, req cluster.CreateRequest) (cluster.Explanation, error)
+
 	Rooms(backendID string) []*routing.Room
 	AllRooms() []*routing.Room
 	Room(key b3scale.MeetingKey) *routing.Room
@@ -56,6 +60,10 @@ type Mind interface {
 type Store interface {
 	Frontends(ctx context.Context) ([]b3scale.Frontend, error)
 	Backends(ctx context.Context) ([]b3scale.Backend, error)
+	Callbacks(ctx context.Context, q b3scale.CallbackQuery, yield func(b3scale.Callback)) (total int, err error)
+	Callback(ctx context.Context, id string) (b3scale.Callback, error)
+	ReplayCallback(ctx context.Context, id string, tried time.Duration, by b3scale.Actor) (b3scale.Callback, error)
+	DropCallback(ctx context.Context, id string, by b3scale.Actor) (b3scale.Callback, error)
 	NoteAction(ctx context.Context, e b3scale.AuditEntry) error
 	Audit(ctx context.Context, q b3scale.AuditQuery, yield func(b3scale.AuditEntry)) error
 	Schema(ctx context.Context) (b3scale.Schema, error)
@@ -64,13 +72,14 @@ type Store interface {
 
 // Options are what a Server needs.
 type Options struct {
-	Mind    Mind
-	Store   Store
-	Guard   *auth.Guard
-	Log     *slog.Logger
-	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
-	Version string
-	Build   string
+	Mind      Mind
+	Store     Store
+	Callbacks Callbacks
+	Guard     *auth.Guard
+	Log       *slog.Logger
+	Trusted   []netip.Prefix // proxies whose X-Forwarded-For is believed
+	Version   string
+	Build     string
 
 	Instance string   // which one of several this is
 	Level    LogLevel // nil: it cannot be changed
@@ -110,14 +119,18 @@ func New(opts Options) *Server {
 	return s
 }
 
-// ServeHTTP lets everybody read the contract, and asks for a token otherwise.
+// ServeHTTP lets everybody read the contract and nodes call with a token in the
+// path, and asks for one in a header otherwise.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recover(w, r)
+	token, isCallback := callbackToken(r)
 	switch {
 	case r.URL.Path == contractPath && r.Method == http.MethodGet:
 		s.ContractRead(w, r)
 	case r.URL.Path == docsPath:
 		s.docs(w, r)
+	case isCallback:
+		s.nodeCalls(w, r, token)
 	default:
 		ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 		defer cancel()

@@ -86,6 +86,57 @@ func (e AttendeesLimitMode) Valid() bool {
 	}
 }
 
+// Defines values for CallbackKind.
+const (
+	CallbackKindAnalytics      CallbackKind = "analytics"
+	CallbackKindEnd            CallbackKind = "end"
+	CallbackKindMeetingEnded   CallbackKind = "meeting_ended"
+	CallbackKindRecordingReady CallbackKind = "recording_ready"
+)
+
+// Valid indicates whether the value is a known member of the CallbackKind enum.
+func (e CallbackKind) Valid() bool {
+	switch e {
+	case CallbackKindAnalytics:
+		return true
+	case CallbackKindEnd:
+		return true
+	case CallbackKindMeetingEnded:
+		return true
+	case CallbackKindRecordingReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CallbackState.
+const (
+	CallbackStateDelivered CallbackState = "delivered"
+	CallbackStateDropped   CallbackState = "dropped"
+	CallbackStateExpired   CallbackState = "expired"
+	CallbackStateRefused   CallbackState = "refused"
+	CallbackStateWaiting   CallbackState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the CallbackState enum.
+func (e CallbackState) Valid() bool {
+	switch e {
+	case CallbackStateDelivered:
+		return true
+	case CallbackStateDropped:
+		return true
+	case CallbackStateExpired:
+		return true
+	case CallbackStateRefused:
+		return true
+	case CallbackStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CommandState.
 const (
 	CommandStateError     CommandState = "error"
@@ -578,6 +629,57 @@ type Breakout struct {
 	// Sequence Its number among the rooms.
 	Sequence int `json:"Sequence"`
 }
+
+// Callback A message to a frontend.
+type Callback struct {
+	// Attempts How often it was tried, since it was last replayed.
+	Attempts int `json:"attempts"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
+
+	// DoneAt When it was over; null while it waits.
+	DoneAt *time.Time `json:"done_at"`
+
+	// ExpiresAt Nobody tries after that.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// FrontendID Whom it is for.
+	FrontendID string `json:"frontend_id"`
+
+	// ID The frontend gets it in the header `Idempotency-Key` of every attempt.
+	ID string `json:"id"`
+
+	// Kind What the node told.
+	Kind CallbackKind `json:"kind"`
+
+	// LastError Why it was not taken; null if it was, or was not tried yet.
+	LastError *string `json:"last_error"`
+
+	// LastStatus The HTTP status that the target last answered; null if there was no answer.
+	LastStatus *int `json:"last_status"`
+
+	// MeetingID The meeting that it is about, as the frontend calls it; null if that is not known.
+	MeetingID *string `json:"meeting_id"`
+
+	// NextAt When the next attempt is due, while it waits.
+	NextAt time.Time `json:"next_at"`
+
+	// State How far it is.
+	State CallbackState `json:"state"`
+
+	// URL Where it goes. A user name and what follows a question mark may be secrets of the frontend: `…` stands for them,
+	// unless the token has the scope `b3scale:admin`.
+	URL string `json:"url"`
+}
+
+// CallbackKind What the node told: `end` and `meeting_ended` are the two ways in which frontends ask for the end of a meeting,
+// by `meta_endCallbackUrl` and by `meetingEndedURL`.
+type CallbackKind string
+
+// CallbackState `waiting` for the next attempt; `delivered`; `refused` by the target, or because the target may not be called;
+// `expired` after a day of attempts; `dropped` by an operator.
+type CallbackState string
 
 // Caps The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
 // often means without limit, counts as larger.
@@ -1270,16 +1372,16 @@ type PlacementHome struct {
 // PlacementLoad What a score is made of, in people.
 type PlacementLoad struct {
 	// Factor Its load factor, by which the sum is multiplied.
-	Factor float32 `json:"factor"`
+	Factor float64 `json:"factor"`
 
 	// Foreign In rooms that are not ours.
-	Foreign float32 `json:"foreign"`
+	Foreign float64 `json:"foreign"`
 
 	// Meetings In its meetings, or expected there.
-	Meetings float32 `json:"meetings"`
+	Meetings float64 `json:"meetings"`
 
 	// Reserved Expected in meetings that are being placed at this moment.
-	Reserved float32 `json:"reserved"`
+	Reserved float64 `json:"reserved"`
 }
 
 // PlacementOutcome What would happen: it is `placed`, it `exists` and the create goes where it is, it `follows` its parent as
@@ -1325,8 +1427,8 @@ type PlacementReason struct {
 
 // PlacementRefusal Why a meeting would not be created.
 type PlacementRefusal struct {
-	// Code `no_backend`, `limit_reached`, `observing`, `node_failed`, or the messageKey of BigBlueButton that the
-	// frontend would get.
+	// Code `no_backend`, `observing`, `node_failed`, or the messageKey that the frontend would get, such as
+	// `meetingsLimitReached`.
 	//
 	//
 	// Example: no_backend
@@ -1345,7 +1447,7 @@ type PlacementScore struct {
 	BackendID string `json:"backend_id"`
 
 	// Score Its load in people, times its load factor. Lower is better.
-	Score float32 `json:"score"`
+	Score float64 `json:"score"`
 }
 
 // PlacementVerdict How a backend stands for a meeting.
@@ -1375,7 +1477,7 @@ type PlacementVerdict struct {
 	RuledOutBy []PlacementReason `json:"ruled_out_by"`
 
 	// Score Its load in people, times its load factor. Lower is better.
-	Score float32 `json:"score"`
+	Score float64 `json:"score"`
 }
 
 // Problem Why a request was not carried out.
@@ -1408,6 +1510,12 @@ type RecordingSettings struct {
 // SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
 type SettingSource string
 
+// SignedParameters What nodes send when a recording is ready.
+type SignedParameters struct {
+	// SignedParameters A JWT with `meeting_id` and `record_id`, signed with the secret of the node.
+	SignedParameters string `json:"signed_parameters"`
+}
+
 // Status What runs here, and for whom.
 type Status struct {
 	// AccountRef Subject of the token.
@@ -1432,6 +1540,12 @@ type Status struct {
 // BackendID defines model for BackendID.
 type BackendID = string
 
+// CallbackID defines model for CallbackID.
+type CallbackID = string
+
+// CallbackToken defines model for CallbackToken.
+type CallbackToken = string
+
 // CommandID defines model for CommandID.
 type CommandID = string
 
@@ -1455,7 +1569,7 @@ type Log = LogSettings
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database`, `log`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `callback`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1511,6 +1625,34 @@ type BackendsDestroyParams struct {
 	// Force `true`, `yes` or `1` (in any case): delete now.
 	Force *string `form:"force,omitempty" json:"force,omitempty"`
 }
+
+// CallbacksListParams defines parameters for CallbacksList.
+type CallbacksListParams struct {
+	// FrontendID Only those to this frontend.
+	FrontendID *string `form:"frontend_id,omitempty" json:"frontend_id,omitempty"`
+
+	// State Only those in this state.
+	State *CallbackState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind Only those of this kind.
+	Kind *CallbackKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Meeting Only those about meetings with this id, as the frontend chose it.
+	Meeting *string `form:"meeting,omitempty" json:"meeting,omitempty"`
+
+	// Limit At most so many entries. Without it, all.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Offset Leave out so many entries from the beginning.
+	Offset *Offset `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// Order Names of fields to sort by, separated by commas, the most important first. A `-` before a name sorts the other
+	// way round. A field inside an object has a dot.
+	Order *Order `form:"order,omitempty" json:"order,omitempty"`
+}
+
+// CallbackProxyPostJSONBody defines parameters for CallbackProxyPost.
+type CallbackProxyPostJSONBody map[string]interface{}
 
 // CommandsListParams defines parameters for CommandsList.
 type CommandsListParams struct {
@@ -1598,6 +1740,15 @@ type BackendsCreateJSONRequestBody = NewBackend
 
 // BackendsPatchJSONRequestBody defines body for BackendsPatch for application/json ContentType.
 type BackendsPatchJSONRequestBody = BackendPatch
+
+// CallbackProxyPostJSONRequestBody defines body for CallbackProxyPost for application/json ContentType.
+type CallbackProxyPostJSONRequestBody CallbackProxyPostJSONBody
+
+// CallbackProxyPostFormdataRequestBody defines body for CallbackProxyPost for application/x-www-form-urlencoded ContentType.
+type CallbackProxyPostFormdataRequestBody = SignedParameters
+
+// CallbackProxyPostMultipartRequestBody defines body for CallbackProxyPost for multipart/form-data ContentType.
+type CallbackProxyPostMultipartRequestBody = SignedParameters
 
 // CommandsCreateJSONRequestBody defines body for CommandsCreate for application/json ContentType.
 type CommandsCreateJSONRequestBody = NewCommand
@@ -1858,6 +2009,81 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/backends/{id}/declare-lost (the `BackendsDeclareLost` operationId).
 	BackendsDeclareLost(ctx context.Context, id BackendID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbacksList List messages to frontends
+	//
+	// The newest message comes first, unless `order` says otherwise. Without `limit` there are 1000 at most; with `order`
+	// the newest 10000 that match are all that is looked at. Messages that are over are kept for a week.
+	//
+	// Corresponds with GET /api/v1/callbacks (the `CallbacksList` operationId).
+	CallbacksList(ctx context.Context, params *CallbacksListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbackProxyGet Take the end of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
+	// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
+	// in a header. The answer comes when the message is stored.
+	//
+	// Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
+	CallbackProxyGet(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbackProxyPostWithBody Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPostWithBody(ctx context.Context, token CallbackToken, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbackProxyPost Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPost(ctx context.Context, token CallbackToken, body CallbackProxyPostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbackProxyPostWithFormdataBody Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPostWithFormdataBody(ctx context.Context, token CallbackToken, body CallbackProxyPostFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbacksDestroy Drop a message that waits
+	//
+	// Nobody tries it any more. It can be replayed. A message that is over already is a conflict.
+	//
+	// Corresponds with DELETE /api/v1/callbacks/{id} (the `CallbacksDestroy` operationId).
+	CallbacksDestroy(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbacksRead Show a message to a frontend
+	//
+	// Where it goes, how far it is, and how the last attempt ended.
+	//
+	// Corresponds with GET /api/v1/callbacks/{id} (the `CallbacksRead` operationId).
+	CallbacksRead(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallbacksReplay Send a message anew
+	//
+	// Whatever became of it, it is tried at once and for another day, under the id that it had: the frontend can tell
+	// that it is the same message. A body is ignored.
+	//
+	// Corresponds with POST /api/v1/callbacks/{id}/replay (the `CallbacksReplay` operationId).
+	CallbacksReplay(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CommandsList List commands
 	//
@@ -2437,6 +2663,161 @@ func (c *Client) BackendsPatch(ctx context.Context, id BackendID, body BackendsP
 // Corresponds with POST /api/v1/backends/{id}/declare-lost (the `BackendsDeclareLost` operationId).
 func (c *Client) BackendsDeclareLost(ctx context.Context, id BackendID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBackendsDeclareLostRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbacksList List messages to frontends
+//
+// The newest message comes first, unless `order` says otherwise. Without `limit` there are 1000 at most; with `order`
+// the newest 10000 that match are all that is looked at. Messages that are over are kept for a week.
+//
+// Corresponds with GET /api/v1/callbacks (the `CallbacksList` operationId).
+func (c *Client) CallbacksList(ctx context.Context, params *CallbacksListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbacksListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbackProxyGet Take the end of a meeting
+//
+// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
+// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
+// in a header. The answer comes when the message is stored.
+//
+// Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
+func (c *Client) CallbackProxyGet(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbackProxyGetRequest(c.Server, token)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbackProxyPostWithBody Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *Client) CallbackProxyPostWithBody(ctx context.Context, token CallbackToken, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbackProxyPostRequestWithBody(c.Server, token, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbackProxyPost Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *Client) CallbackProxyPost(ctx context.Context, token CallbackToken, body CallbackProxyPostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbackProxyPostRequest(c.Server, token, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbackProxyPostWithFormdataBody Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *Client) CallbackProxyPostWithFormdataBody(ctx context.Context, token CallbackToken, body CallbackProxyPostFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbackProxyPostRequestWithFormdataBody(c.Server, token, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbacksDestroy Drop a message that waits
+//
+// Nobody tries it any more. It can be replayed. A message that is over already is a conflict.
+//
+// Corresponds with DELETE /api/v1/callbacks/{id} (the `CallbacksDestroy` operationId).
+func (c *Client) CallbacksDestroy(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbacksDestroyRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbacksRead Show a message to a frontend
+//
+// Where it goes, how far it is, and how the last attempt ended.
+//
+// Corresponds with GET /api/v1/callbacks/{id} (the `CallbacksRead` operationId).
+func (c *Client) CallbacksRead(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbacksReadRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallbacksReplay Send a message anew
+//
+// Whatever became of it, it is tried at once and for another day, under the id that it had: the frontend can tell
+// that it is the same message. A body is ignored.
+//
+// Corresponds with POST /api/v1/callbacks/{id}/replay (the `CallbacksReplay` operationId).
+func (c *Client) CallbacksReplay(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallbacksReplayRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3616,6 +3997,326 @@ func NewBackendsDeclareLostRequest(server string, id BackendID) (*http.Request, 
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/backends/%s/declare-lost", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallbacksListRequest constructs an http.Request for the CallbacksList method
+func NewCallbacksListRequest(server string, params *CallbacksListParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FrontendID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "frontend_id", *params.FrontendID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Meeting != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "meeting", *params.Meeting, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Offset != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "offset", *params.Offset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallbackProxyGetRequest constructs an http.Request for the CallbackProxyGet method
+func NewCallbackProxyGetRequest(server string, token CallbackToken) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token", token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks/proxy/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallbackProxyPostRequest calls the generic CallbackProxyPost builder with application/json body
+func NewCallbackProxyPostRequest(server string, token CallbackToken, body CallbackProxyPostJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCallbackProxyPostRequestWithBody(server, token, "application/json", bodyReader)
+}
+
+// NewCallbackProxyPostRequestWithFormdataBody calls the generic CallbackProxyPost builder with application/x-www-form-urlencoded body
+func NewCallbackProxyPostRequestWithFormdataBody(server string, token CallbackToken, body CallbackProxyPostFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewCallbackProxyPostRequestWithBody(server, token, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewCallbackProxyPostRequestWithBody constructs an http.Request for the CallbackProxyPost method, with any body, and a specified content type
+func NewCallbackProxyPostRequestWithBody(server string, token CallbackToken, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token", token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks/proxy/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCallbacksDestroyRequest constructs an http.Request for the CallbacksDestroy method
+func NewCallbacksDestroyRequest(server string, id CallbackID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallbacksReadRequest constructs an http.Request for the CallbacksRead method
+func NewCallbacksReadRequest(server string, id CallbackID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallbacksReplayRequest constructs an http.Request for the CallbacksReplay method
+func NewCallbacksReplayRequest(server string, id CallbackID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/callbacks/%s/replay", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4858,6 +5559,91 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/backends/{id}/declare-lost (the `BackendsDeclareLost` operationId).
 	BackendsDeclareLostWithResponse(ctx context.Context, id BackendID, reqEditors ...RequestEditorFn) (*BackendsDeclareLostResponse, error)
 
+	// CallbacksListWithResponse List messages to frontends
+	//
+	// The newest message comes first, unless `order` says otherwise. Without `limit` there are 1000 at most; with `order`
+	// the newest 10000 that match are all that is looked at. Messages that are over are kept for a week.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/callbacks (the `CallbacksList` operationId).
+	CallbacksListWithResponse(ctx context.Context, params *CallbacksListParams, reqEditors ...RequestEditorFn) (*CallbacksListResponse, error)
+
+	// CallbackProxyGetWithResponse Take the end of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
+	// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
+	// in a header. The answer comes when the message is stored.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
+	CallbackProxyGetWithResponse(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*CallbackProxyGetResponse, error)
+
+	// CallbackProxyPostWithBodyWithResponse Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPostWithBodyWithResponse(ctx context.Context, token CallbackToken, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error)
+
+	// CallbackProxyPostWithResponse Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPostWithResponse(ctx context.Context, token CallbackToken, body CallbackProxyPostJSONRequestBody, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error)
+
+	// CallbackProxyPostWithFormdataBodyWithResponse Take the news of a recording, or the figures of a meeting
+	//
+	// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+	// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+	// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+	// signed with the frontend's. The answer comes when the message is stored.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+	CallbackProxyPostWithFormdataBodyWithResponse(ctx context.Context, token CallbackToken, body CallbackProxyPostFormdataRequestBody, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error)
+
+	// CallbacksDestroyWithResponse Drop a message that waits
+	//
+	// Nobody tries it any more. It can be replayed. A message that is over already is a conflict.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/callbacks/{id} (the `CallbacksDestroy` operationId).
+	CallbacksDestroyWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksDestroyResponse, error)
+
+	// CallbacksReadWithResponse Show a message to a frontend
+	//
+	// Where it goes, how far it is, and how the last attempt ended.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/callbacks/{id} (the `CallbacksRead` operationId).
+	CallbacksReadWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksReadResponse, error)
+
+	// CallbacksReplayWithResponse Send a message anew
+	//
+	// Whatever became of it, it is tried at once and for another day, under the id that it had: the frontend can tell
+	// that it is the same message. A body is ignored.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/callbacks/{id}/replay (the `CallbacksReplay` operationId).
+	CallbacksReplayWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksReplayResponse, error)
+
 	// CommandsListWithResponse List commands
 	//
 	// Commands disappear about a minute after their deadline.
@@ -5423,6 +6209,147 @@ func (r BackendsDeclareLostResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r BackendsDeclareLostResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CallbacksListResponse200Headers the declared response headers of an HTTP 200 response for CallbacksList
+type CallbacksListResponse200Headers struct {
+	XTotalCount int
+}
+
+type CallbacksListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Callback
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CallbacksListResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbacksListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbacksListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CallbackProxyGetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbackProxyGetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbackProxyGetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CallbackProxyPostResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbackProxyPostResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbackProxyPostResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CallbacksDestroyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Callback
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbacksDestroyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbacksDestroyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CallbacksReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Callback
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbacksReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbacksReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CallbacksReplayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Callback
+}
+
+// Status returns HTTPResponse.Status
+func (r CallbacksReplayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallbacksReplayResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6212,6 +7139,139 @@ func (c *ClientWithResponses) BackendsDeclareLostWithResponse(ctx context.Contex
 	return ParseBackendsDeclareLostResponse(rsp)
 }
 
+// CallbacksListWithResponse List messages to frontends
+//
+// The newest message comes first, unless `order` says otherwise. Without `limit` there are 1000 at most; with `order`
+// the newest 10000 that match are all that is looked at. Messages that are over are kept for a week.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/callbacks (the `CallbacksList` operationId).
+func (c *ClientWithResponses) CallbacksListWithResponse(ctx context.Context, params *CallbacksListParams, reqEditors ...RequestEditorFn) (*CallbacksListResponse, error) {
+	rsp, err := c.CallbacksList(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbacksListResponse(rsp)
+}
+
+// CallbackProxyGetWithResponse Take the end of a meeting
+//
+// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
+// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
+// in a header. The answer comes when the message is stored.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
+func (c *ClientWithResponses) CallbackProxyGetWithResponse(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*CallbackProxyGetResponse, error) {
+	rsp, err := c.CallbackProxyGet(ctx, token, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbackProxyGetResponse(rsp)
+}
+
+// CallbackProxyPostWithBodyWithResponse Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *ClientWithResponses) CallbackProxyPostWithBodyWithResponse(ctx context.Context, token CallbackToken, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error) {
+	rsp, err := c.CallbackProxyPostWithBody(ctx, token, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbackProxyPostResponse(rsp)
+}
+
+// CallbackProxyPostWithResponse Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *ClientWithResponses) CallbackProxyPostWithResponse(ctx context.Context, token CallbackToken, body CallbackProxyPostJSONRequestBody, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error) {
+	rsp, err := c.CallbackProxyPost(ctx, token, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbackProxyPostResponse(rsp)
+}
+
+// CallbackProxyPostWithFormdataBodyWithResponse Take the news of a recording, or the figures of a meeting
+//
+// For nodes: an address with such a token stands in the `meta_bbb-recording-ready-url` and
+// `meta_analytics-callback-url` of every meeting. `signed_parameters`, a JWT with HS256, or figures in JSON beside a JWT
+// with HS512 in the header `Authorization`: it must be signed with the secret of the node. It reaches the frontend
+// signed with the frontend's. The answer comes when the message is stored.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/callbacks/proxy/{token} (the `CallbackProxyPost` operationId).
+func (c *ClientWithResponses) CallbackProxyPostWithFormdataBodyWithResponse(ctx context.Context, token CallbackToken, body CallbackProxyPostFormdataRequestBody, reqEditors ...RequestEditorFn) (*CallbackProxyPostResponse, error) {
+	rsp, err := c.CallbackProxyPostWithFormdataBody(ctx, token, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbackProxyPostResponse(rsp)
+}
+
+// CallbacksDestroyWithResponse Drop a message that waits
+//
+// Nobody tries it any more. It can be replayed. A message that is over already is a conflict.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/callbacks/{id} (the `CallbacksDestroy` operationId).
+func (c *ClientWithResponses) CallbacksDestroyWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksDestroyResponse, error) {
+	rsp, err := c.CallbacksDestroy(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbacksDestroyResponse(rsp)
+}
+
+// CallbacksReadWithResponse Show a message to a frontend
+//
+// Where it goes, how far it is, and how the last attempt ended.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/callbacks/{id} (the `CallbacksRead` operationId).
+func (c *ClientWithResponses) CallbacksReadWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksReadResponse, error) {
+	rsp, err := c.CallbacksRead(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbacksReadResponse(rsp)
+}
+
+// CallbacksReplayWithResponse Send a message anew
+//
+// Whatever became of it, it is tried at once and for another day, under the id that it had: the frontend can tell
+// that it is the same message. A body is ignored.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/callbacks/{id}/replay (the `CallbacksReplay` operationId).
+func (c *ClientWithResponses) CallbacksReplayWithResponse(ctx context.Context, id CallbackID, reqEditors ...RequestEditorFn) (*CallbacksReplayResponse, error) {
+	rsp, err := c.CallbacksReplay(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallbacksReplayResponse(rsp)
+}
+
 // CommandsListWithResponse List commands
 //
 // Commands disappear about a minute after their deadline.
@@ -6988,6 +8048,155 @@ func ParseBackendsDeclareLostResponse(rsp *http.Response) (*BackendsDeclareLostR
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Backend
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCallbacksListResponse parses an HTTP response from a CallbacksListWithResponse call
+func ParseCallbacksListResponse(rsp *http.Response) (*CallbacksListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbacksListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Callback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CallbacksListResponse200Headers
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCallbackProxyGetResponse parses an HTTP response from a CallbackProxyGetWithResponse call
+func ParseCallbackProxyGetResponse(rsp *http.Response) (*CallbackProxyGetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbackProxyGetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseCallbackProxyPostResponse parses an HTTP response from a CallbackProxyPostWithResponse call
+func ParseCallbackProxyPostResponse(rsp *http.Response) (*CallbackProxyPostResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbackProxyPostResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseCallbacksDestroyResponse parses an HTTP response from a CallbacksDestroyWithResponse call
+func ParseCallbacksDestroyResponse(rsp *http.Response) (*CallbacksDestroyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbacksDestroyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Callback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCallbacksReadResponse parses an HTTP response from a CallbacksReadWithResponse call
+func ParseCallbacksReadResponse(rsp *http.Response) (*CallbacksReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbacksReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Callback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCallbacksReplayResponse parses an HTTP response from a CallbacksReplayWithResponse call
+func ParseCallbacksReplayResponse(rsp *http.Response) (*CallbacksReplayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallbacksReplayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Callback
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -146,9 +146,9 @@ func (in *Intake) frontend(t b3scale.CallbackTicket) (*b3scale.Frontend, error) 
 }
 
 // breakoutID is what the id of a breakout room looks like that a node has made
-// (BBB API, identifiers). Its metadata, our addresses among them, are those of
-// its parent.
-var breakoutID = regexp.MustCompile(`^[0-9a-f]{40}-[0-9]{1,19}$`)
+// (BBB API, identifiers): a hash and what follows the dash of another id. Its
+// metadata, our addresses among them, are those of its parent.
+var breakoutID = regexp.MustCompile(`^[0-9a-f]{40}-[A-Za-z0-9_=-]{0,256}$`)
 
 // ownMeetingID turns the id of a node into the frontend's own.
 func ownMeetingID(f *b3scale.Frontend, t b3scale.CallbackTicket, nodeID string) (string, error) {

@@ -2,6 +2,7 @@ package callbacks
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"b3scale"
@@ -59,44 +60,48 @@ func (r *Relay) Rewrite(params *bbb.Params, key b3scale.MeetingKey, generation i
 		return
 	}
 	for _, n := range named {
-		name, target := only(params, n.name)
-		ours := n.name == endedURL && generation != 0
-		if target == "" && !ours {
-			continue
+		names := spellings(params, n.name)
+		always := n.name == endedURL && generation != 0
+		if len(names) == 0 && always {
+			names = []string{n.name}
 		}
-		target, known := r.target(key.FrontendID, target)
-		if !known && !ours {
-			params.Delete(name)
-			continue
+		for _, name := range names {
+			r.rewrite(params, name, always, b3scale.CallbackTicket{
+				FrontendID: key.FrontendID, Kind: n.kind, MeetingID: key.MeetingID, Generation: generation,
+			})
 		}
-		token, err := r.tokens.MintCallback(b3scale.CallbackTicket{
-			FrontendID: key.FrontendID, Target: target, Kind: n.kind, MeetingID: key.MeetingID, Generation: generation,
-		})
-		if err != nil { // a node that called the frontend itself would show who it is
-			params.Delete(name)
-			continue
-		}
-		params.Set(name, r.base+token)
 	}
 }
 
-// only finds a parameter in any spelling, takes all others of it out, and gives
-// the one that is left. Of several values nodes take one, who knows which.
-func only(params *bbb.Params, canonical string) (name, value string) {
-	name = canonical
-	found := false
-	for spelled, v := range params.All() {
-		if bbb.CanonicalName(spelled) == canonical {
-			name, value, found = spelled, v, true
-			break
+// spellings are the names that mean the same parameter. Which of them a node
+// takes is left to it.
+func spellings(params *bbb.Params, canonical string) (names []string) {
+	for name := range params.All() {
+		if bbb.CanonicalName(name) == canonical && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	if !found {
-		return name, ""
+	return names
+}
+
+// rewrite replaces one address. Of several values of one name nodes take the
+// first, and only that is left.
+func (r *Relay) rewrite(params *bbb.Params, name string, always bool, t b3scale.CallbackTicket) {
+	address := strings.TrimSpace(bbb.Clean(params.Get(name)))
+	if address == "" && !always {
+		return
 	}
-	params.DeleteFunc(func(other string) bool { return other != name && bbb.CanonicalName(other) == canonical })
-	params.Set(name, value)
-	return name, strings.TrimSpace(bbb.Clean(value))
+	known := false
+	if t.Target, known = r.target(t.FrontendID, address); !known && !always {
+		params.Delete(name)
+		return
+	}
+	token, err := r.tokens.MintCallback(t)
+	if err != nil { // a node that called the frontend itself would show who it is
+		params.Delete(name)
+		return
+	}
+	params.Set(name, r.base+token)
 }
 
 const (

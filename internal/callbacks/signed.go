@@ -25,7 +25,7 @@ const (
 )
 
 // Accepts reports whether a body may have this type.
-func Accepts(contentType string) bool {
+func (*Intake) Accepts(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (kind == typeForm || kind == typeMultipart || kind == typeJSON)
 }

@@ -117,7 +117,7 @@ func (a *creation) limit() time.Duration {
 }
 
 func (a *creation) nodeCall(m b3scale.Meeting) bbb.Call {
-	return a.req.nodeCall(m.AttendeePW, m.ModeratorPW)
+	return a.relayed(a.req.nodeCall(m.AttendeePW, m.ModeratorPW), a.key, m.Generation)
 }
 
 // nodeCall adds the row's passwords where the client sent none.

@@ -57,7 +57,7 @@ func (s *session) showAuditCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "kind", "", "only changes of this kind of object: frontend, backend, meeting, command, database")
+	flags.StringVar(&kind, "kind", "", "only changes of this kind of object: frontend, backend, meeting, callback, command, database")
 	flags.StringVar(&object, "object-id", "", "only changes of the object with this id")
 	flags.StringVar(&subject, "subject", "", "only changes made with tokens of this subject")
 	flags.StringVar(&since, "since", "", "only changes from then on")
@@ -65,7 +65,7 @@ func (s *session) showAuditCommand() *cobra.Command {
 	flags.StringVar(&before, "before", "", "only changes older than the entry with this id")
 	flags.StringVar(&order, "order", "", "fields to sort by, separated by commas; - before a name turns it round")
 	flags.IntVar(&limit, "limit", 100, "at most so many")
-	s.completes(cmd, "kind", "frontend", "backend", "meeting", "command", "database")
+	s.completes(cmd, "kind", "frontend", "backend", "meeting", "callback", "command", "database")
 	return cmd
 }
 

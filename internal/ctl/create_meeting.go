@@ -55,14 +55,22 @@ func (s *session) createMeetingCommand() *cobra.Command {
 	return cmd
 }
 
-func createParams(name string, given []string) (bbb.Params, error) {
-	var params bbb.Params
+// parseParams reads what --param says.
+func parseParams(given []string) (params bbb.Params, err error) {
 	for _, param := range given {
 		name, value, found := strings.Cut(param, "=")
 		if !found || name == "" {
 			return params, fmt.Errorf("--param %s: want name=value", param)
 		}
 		params.Set(name, value)
+	}
+	return params, nil
+}
+
+func createParams(name string, given []string) (bbb.Params, error) {
+	params, err := parseParams(given)
+	if err != nil {
+		return params, err
 	}
 	if params.Get("meetingID") == "" {
 		params.Set("meetingID", strings.ToLower(rand.Text()[:meetingIDLength]))

@@ -224,6 +224,9 @@ func (s *session) sayMeeting(m *meeting) {
 	s.say("Backend:  %s", m.host)
 	s.say("Running:  %t", info.Running)
 	s.say("Created:  %s", m.CreatedAt.Format(time.RFC3339))
+	if p := m.Placement; p != nil {
+		s.say("Placed:   %s, drawn from %d of %d that could take it, of %d backends", p.DecidedAt.Format(time.RFC3339), p.DrawnFrom, p.Eligible, p.Backends)
+	}
 	s.say("People:   %d (%d moderators, %d voice, %d video, %d listening)",
 		info.ParticipantCount, info.ModeratorCount, info.VoiceParticipantCount, info.VideoCount, info.ListenerCount)
 	for _, a := range info.Attendees {

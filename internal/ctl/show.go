@@ -7,11 +7,11 @@ import (
 )
 
 func (s *session) showCommand() *cobra.Command {
-	cmd := group("show", "look at backends, frontends, meetings, recordings and changes", "s")
+	cmd := group("show", "look at backends, frontends, meetings, recordings, callbacks and changes", "s")
 	cmd.AddCommand(
 		s.showBackendsCommand(), s.showBackendCommand(), s.showFrontendsCommand(), s.showFrontendCommand(),
 		s.showMeetingsCommand(), s.showMeetingCommand(), s.showRecordingsCommand(), s.showRecordingCommand(),
-		s.showAuditCommand(),
+		s.showCallbacksCommand(), s.showCallbackCommand(), s.showAuditCommand(),
 	)
 	return cmd
 }

@@ -15,6 +15,7 @@ type counts struct {
 	requests  lasting[string, requestCounts]     // by resource
 	backends  lasting[string, backendCounts]     // by id
 	store     lasting[string, storeCounts]       // by kind
+	attempts  lasting[attempt, counter]          // at telling frontends what nodes told
 	doors     map[string]*[statuses]atomic.Int64 // fixed, only the counts change
 }
 

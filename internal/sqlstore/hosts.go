@@ -16,17 +16,7 @@ const (
 // keepHosts makes the rows of a frontend's host names those of its settings. All
 // are touched in one order, so that two frontends never wait for each other.
 func keepHosts(ctx context.Context, tx session, f b3scale.Frontend) error {
-	var before []string
-	rows, err := tx.rows(ctx, hostsOf, f.ID)
-	if err != nil {
-		return err
-	}
-	err = eachRow(rows, func() error {
-		var host string
-		err := rows.Scan(&host)
-		before = append(before, host)
-		return err
-	})
+	before, err := textsOf(ctx, tx, hostsOf, f.ID)
 	if err != nil {
 		return err
 	}

@@ -84,3 +84,19 @@ func eachRow(rows *sql.Rows, scan func() error) error {
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }
+
+// textsOf reads rows of one text.
+func textsOf(ctx context.Context, tx session, text string, args ...any) ([]string, error) {
+	rows, err := tx.rows(ctx, text, args...) //nolint:sqlclosecheck // eachRow closes it
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	err = eachRow(rows, func() error {
+		var text string
+		err := rows.Scan(&text)
+		texts = append(texts, text)
+		return err
+	})
+	return texts, err
+}

@@ -1,0 +1,35 @@
+package main
+
+// backend answers: which node is sick?
+func backend() dashboard {
+	return newDashboard("backend", "backends", "Which backend is sick, and which is full?",
+		[]object{variable("backend", "Backend", `label_values(b3scale_backend_meetings{job="$job"}, backend)`, true)},
+		table("All of them", "A backend that is enabled, answers and is not lost, and takes no meetings, is full, or its agent is silent. b3scalectl status says which.",
+			query{name: "Takes meetings", unit: yesNo, expr: `max by (backend) (b3scale_backend_eligible{job="$job",backend=~"$backend"})`},
+			query{name: "Enabled", unit: yesNo, expr: `max by (backend) (b3scale_backend_admin_state{job="$job",backend=~"$backend",state="ready"})`},
+			query{name: "Answers all instances", unit: yesNo, expr: `min by (backend) (b3scale_backend_node_state{job="$job",backend=~"$backend",state="ready"})`},
+			query{name: "Lost", unit: yesNo, expr: `max by (backend) (b3scale_backend_lost{job="$job",backend=~"$backend"})`},
+			query{name: "Last answer", unit: seconds, expr: `min by (backend) (b3scale_backend_last_contact_seconds{job="$job",backend=~"$backend"})`},
+			query{name: "Agent heard", unit: seconds, expr: `min by (backend) (b3scale_backend_agent_heartbeat_age_seconds{job="$job",backend=~"$backend"})`},
+			query{name: "Meetings", expr: `max by (backend) (b3scale_backend_meetings{job="$job",backend=~"$backend"})`},
+			query{name: "People", expr: `max by (backend) (b3scale_backend_participants{job="$job",backend=~"$backend"})`},
+			query{name: "Load", expr: `max by (backend) (b3scale_backend_load{job="$job",backend=~"$backend"})`},
+			query{name: "Failed calls", unit: share, expr: `sum by (backend) (rate(b3scale_backend_call_errors_total{job="$job",backend=~"$backend"}[$__rate_interval])) / sum by (backend) (rate(b3scale_backend_call_duration_seconds_count{job="$job",backend=~"$backend"}[$__rate_interval]))`}),
+		lines("People", "In our meetings on each backend.", count,
+			query{name: "{{backend}}", expr: `max by (backend) (b3scale_backend_participants{job="$job",backend=~"$backend"})`}),
+		lines("Meetings", "Of ours on each backend, breakout rooms included.", count,
+			query{name: "{{backend}}", expr: `max by (backend) (b3scale_backend_meetings{job="$job",backend=~"$backend"})`}),
+		lines("Load", "The score that new meetings are placed by, the lowest first: people who are there or expected, times the load factor.", count,
+			query{name: "{{backend}}", expr: `max by (backend) (b3scale_backend_load{job="$job",backend=~"$backend"})`}),
+		lines("Since it last answered a probe", "Probes come every B3SCALE_PROBE_INTERVAL, 2 s by default. After B3SCALE_LOST_AFTER, 90 s, it may be called lost.", seconds,
+			query{name: "{{backend}}", expr: `min by (backend) (b3scale_backend_last_contact_seconds{job="$job",backend=~"$backend"})`}),
+		lines("How long probes take", "95 of 100. A backend that slows down under its load shows it here first.", seconds,
+			query{name: "{{backend}}", expr: `histogram_quantile(0.95, sum by (backend, le) (rate(b3scale_backend_call_duration_seconds_bucket{job="$job",backend=~"$backend",resource="isMeetingRunning"}[$__rate_interval])))`}),
+		lines("How long calls take", "95 of 100, by call, of all chosen backends.", seconds,
+			query{name: "{{resource}}", expr: `histogram_quantile(0.95, sum by (resource, le) (rate(b3scale_backend_call_duration_seconds_bucket{job="$job",backend=~"$backend"}[$__rate_interval]))) >= 0`}),
+		lines("Failed calls", "refused: no connection. timeout: no answer. broken: it ended first. status: HTTP other than 200. malformed: no answer of the BBB API. secret: ours is wrong.", perSecond,
+			query{name: "{{backend}}: {{reason}}", expr: `sum by (backend, reason) (rate(b3scale_backend_call_errors_total{job="$job",backend=~"$backend"}[$__rate_interval]))`}),
+		lines("Since its agent was heard", "Agents tell every second that they live. Backends without an agent have no line.", seconds,
+			query{name: "{{backend}}", expr: `min by (backend) (b3scale_backend_agent_heartbeat_age_seconds{job="$job",backend=~"$backend"})`}),
+	)
+}

@@ -1,0 +1,36 @@
+package main
+
+// instance answers: is b3scaled itself well, and is its database?
+func instance() dashboard {
+	return newDashboard("instance", "b3scaled", "Is b3scaled itself well, and its database?",
+		[]object{variable("instance", "Instance", `label_values(b3scale_build_info{job="$job"}, instance)`, true)},
+		table("Versions", "More than one version: an upgrade is on its way, or got stuck.",
+			query{name: "Runs", unit: yesNo, expr: `max by (instance, version, revision, goversion) (b3scale_build_info{job="$job",instance=~"$instance"})`}).tall(5),
+		lines("Processor", "Cores that it keeps busy.", count,
+			query{name: "{{instance}}", expr: `sum by (instance) (rate(process_cpu_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
+		lines("Memory", "Of the process, as the system counts it.", bytesUnit,
+			query{name: "{{instance}}", expr: `max by (instance) (process_resident_memory_bytes{job="$job",instance=~"$instance"})`}),
+		lines("HTTP answers", "By where they were given and by status.", perSecond,
+			query{name: "{{door}} {{code}}", expr: `sum by (door, code) (rate(b3scale_http_requests_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}).stacked(),
+		lines("Goroutines", "They follow the requests under way. A line that only climbs is a leak: please report it.", count,
+			query{name: "{{instance}}", expr: `max by (instance) (go_goroutines{job="$job",instance=~"$instance"})`}),
+		lines("Our share of requests", "How long requests take without what backends need, on average.", seconds,
+			query{name: "{{resource}}", expr: `(sum by (resource) (rate(b3scale_request_duration_seconds_sum{job="$job",instance=~"$instance"}[$__rate_interval])) - sum by (resource) (rate(b3scale_request_node_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval]))) / sum by (resource) (rate(b3scale_request_duration_seconds_count{job="$job",instance=~"$instance"}[$__rate_interval])) >= 0`}),
+		lines("How long the database takes", "99 of 100 reads and transactions, waiting for a connection included. Joins wait 300 ms for their row.", seconds,
+			query{name: "{{kind}}", expr: `histogram_quantile(0.99, sum by (kind, le) (rate(b3scale_store_use_duration_seconds_bucket{job="$job",instance=~"$instance"}[$__rate_interval]))) >= 0`}),
+		lines("What the database did not do", "failed or timeout, by kind of use.", perSecond,
+			query{name: "{{kind}}: {{reason}}", expr: `sum by (kind, reason) (rate(b3scale_store_errors_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
+		lines("Behind the other instances", "About a second is usual; 0 with one instance.", seconds,
+			query{name: "{{instance}}", expr: `max by (instance) (b3scale_store_feed_lag_seconds{job="$job",instance=~"$instance"})`}),
+		lines("Answered without the database", "Joins and other requests that memory answered because the row did not come, and joins that were let in without counting against a limit.", perSecond,
+			query{name: "from memory", expr: `sum(rate(b3scale_joins_unvalidated_total{job="$job",instance=~"$instance"}[$__rate_interval]))`},
+			query{name: "without counting", expr: `sum(rate(b3scale_joins_unreserved_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
+		lines("Events of agents", "taken; stale: something newer was known; unknown: of no meeting of ours.", perSecond,
+			query{name: "{{result}}", expr: `sum by (result) (rate(b3scale_agent_events_total{job="$job",instance=~"$instance"}[$__rate_interval]))`},
+			query{name: "batches", expr: `sum(rate(b3scale_agent_batches_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
+		lines("Gaps in the events of agents", "Each leads to a list of the backend. One for each start of an agent is usual.", count,
+			query{name: "gaps in five minutes", expr: `sum(increase(b3scale_agent_gaps_total{job="$job",instance=~"$instance"}[5m]))`}),
+		lines("Refused at the REST API", "Requests that were not let in, by reason.", perSecond,
+			query{name: "{{reason}}", expr: `sum by (reason) (rate(b3scale_api_logins_failed_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
+	)
+}

@@ -1,0 +1,67 @@
+package metrics
+
+import (
+	"time"
+
+	"b3scale"
+)
+
+var (
+	callbacksWaiting = family("callbacks_waiting",
+		"Messages of nodes to a frontend that were not taken yet, of all instances together.", "frontend")
+	callbacksOldest = family("callbacks_oldest_seconds",
+		"How long the oldest of them has been waiting. There is no series where nothing waits.", "frontend")
+	callbackAttempts = family("callback_attempts_total",
+		"Attempts to tell frontends what nodes told: delivered, refused (nobody tries again), or failed (somebody does).", "kind", "result")
+)
+
+var (
+	callbackKinds = []b3scale.CallbackKind{
+		b3scale.CallbackEnd, b3scale.CallbackMeetingEnded, b3scale.CallbackRecordingReady, b3scale.CallbackAnalytics,
+	}
+	attemptResults = []string{"delivered", "failed", "refused"}
+)
+
+// attempt is what attempts are counted by.
+type attempt struct {
+	kind   b3scale.CallbackKind
+	result string
+}
+
+// CallbackTried counts one attempt. It ended in this state.
+func (m *Metrics) CallbackTried(kind b3scale.CallbackKind, state b3scale.CallbackState) {
+	result := "failed"
+	switch state {
+	case b3scale.CallbackDelivered, b3scale.CallbackRefused:
+		result = string(state)
+	case b3scale.CallbackWaiting, b3scale.CallbackExpired, b3scale.CallbackDropped:
+	}
+	m.counts.attempts.at(attempt{kind, result}, newCounter).Add(1)
+}
+
+func (c *collector) showCallbacks(out sink, now time.Time) {
+	attempts := c.counts.attempts.each()
+	for _, kind := range callbackKinds {
+		for _, result := range attemptResults {
+			n := int64(0)
+			if count := attempts[attempt{kind, result}]; count != nil {
+				n = count.Load()
+			}
+			out.counter(callbackAttempts, float64(n), string(kind), result)
+		}
+	}
+	if c.Callbacks == nil {
+		return
+	}
+	waiting := map[string]b3scale.CallbackQueue{}
+	for _, q := range c.Callbacks() {
+		waiting[q.FrontendID] = q
+	}
+	c.Table.EachFrontend(func(f *b3scale.Frontend) {
+		q := waiting[f.ID]
+		out.gauge(callbacksWaiting, float64(q.Waiting), valid(f.Key))
+		if q.Waiting > 0 {
+			out.gauge(callbacksOldest, max(now.Sub(q.Oldest.Time()), 0).Seconds(), valid(f.Key))
+		}
+	})
+}
