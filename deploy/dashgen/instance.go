@@ -30,6 +30,8 @@ func instance() dashboard {
 			query{name: "batches", expr: `sum(rate(b3scale_agent_batches_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
 		lines("Gaps in the events of agents", "Each leads to a list of the backend. One for each start of an agent is usual.", count,
 			query{name: "gaps in five minutes", expr: `sum(increase(b3scale_agent_gaps_total{job="$job",instance=~"$instance"}[5m]))`}),
+		lines("Callbacks", "Attempts to tell frontends what they asked to be told. failed: tried again. refused: given up.", perSecond,
+			query{name: "{{kind}}: {{result}}", expr: `sum by (kind, result) (rate(b3scale_callback_attempts_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
 		lines("Refused at the REST API", "Requests that were not let in, by reason.", perSecond,
 			query{name: "{{reason}}", expr: `sum by (reason) (rate(b3scale_api_logins_failed_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
 	)

@@ -91,12 +91,6 @@ func table(title, about string, queries ...query) panel {
 	return p
 }
 
-// wide changes the width, of 24.
-func (p panel) wide(width int) panel {
-	p.GridPos.W = width
-	return p
-}
-
 // tall changes the height.
 func (p panel) tall(height int) panel {
 	p.GridPos.H = height

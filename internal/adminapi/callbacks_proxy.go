@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -68,4 +69,16 @@ func (s *Server) taken(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusOK)
+}
+
+// withoutTokens is metadata without the tokens in the addresses that nodes
+// call: who has one can tell a frontend that its meeting is over.
+func withoutTokens(metadata map[string]string) map[string]string {
+	kept := maps.Clone(metadata)
+	for name, value := range kept {
+		if before, _, found := strings.Cut(value, callbackPath); found {
+			kept[name] = before + callbackPath + "…"
+		}
+	}
+	return kept
 }

@@ -22,6 +22,7 @@ import (
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
+	"b3scale/internal/callbacks"
 	"b3scale/internal/cluster"
 	"b3scale/internal/logtest"
 	"b3scale/internal/pgtest"
@@ -34,6 +35,7 @@ import (
 const (
 	jwtSecret       = b3scale.Secret("the-api-jwt-secret")
 	jwtSecondSecret = b3scale.Secret("the-second-jwt-secret")
+	apiURL          = "https://b3scale.example.org"
 	causeOfDeath    = "no route to db-7.internal"
 
 	frontendSecret  = "a-frontend-secret-of-32-characters" // of those that h.frontend adds
@@ -197,6 +199,8 @@ func (h *harness) instance(opts cluster.Options) (*cluster.Cluster, *Server, htt
 		opts.ListGap = 1
 	}
 	table := routing.NewTable(routing.LoadOptions{DefaultSize: 15, Hold: 10 * time.Minute, Fade: 20 * time.Minute})
+	relay := callbacks.NewRelay(apiURL, auth.NewKeys(jwtSecret, jwtSecondSecret))
+	opts.Relay = relay
 	mind := cluster.New(h.store, table, client, h.logger(), opts)
 	if err := mind.Load(h.Context()); err != nil {
 		h.Fatal(err)
@@ -204,8 +208,10 @@ func (h *harness) instance(opts cluster.Options) (*cluster.Cluster, *Server, htt
 	for _, b := range mind.Backends() {
 		b.Probed(true, time.Now().Add(24*time.Hour))
 	}
+	outbox := callbacks.New(h.store, mind, h.logger(), callbacks.Options{}) // which sends nothing
 	server := New(Options{
-		Mind: mind, Store: h.store, Guard: h.guard, Log: h.logger(), Version: "1.2.3", Build: "abcdef0", MaxBody: 64 << 10,
+		Callbacks: callbacks.NewIntake(outbox, relay, mind, h.logger()),
+		Mind:      mind, Store: h.store, Guard: h.guard, Log: h.logger(), Version: "1.2.3", Build: "abcdef0", MaxBody: 64 << 10,
 		Instance: "instance-1", Level: &logLevel{current: "info"},
 	})
 	handler := web.RequestID(web.AccessLog(h.logger(), web.AccessErrors, nil, web.Recover(h.logger(), checkContract(h, server))))

@@ -112,8 +112,14 @@ func newWorld(h *harness) *world {
 		if err != nil {
 			h.Fatal(err)
 		}
-		w.ids = map[string]string{"frontends": f.ID, "backends": b.ID, "meetings": "internal:" + room.InternalID, "commands": c.ID}
-		w.names = append(w.names, side+"-frontend-key", side+"-frontend-host", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name")
+		message, _, err := h.store.AddCallback(h.Context(), b3scale.Callback{
+			FrontendID: f.ID, Kind: b3scale.CallbackEnd, URL: "https://" + side + "-frontend-secret@" + side + "-callback-host/?" + side + "-frontend-second",
+		}, time.Hour)
+		if err != nil {
+			h.Fatal(err)
+		}
+		w.ids = map[string]string{"callbacks": message.ID, "frontends": f.ID, "backends": b.ID, "meetings": "internal:" + room.InternalID, "commands": c.ID}
+		w.names = append(w.names, side+"-frontend-key", side+"-frontend-host", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name", side+"-callback-host")
 	}
 	_, err := h.cluster.EditFrontendDefaults(h.Context(), b3scale.Actor{}, func(s *b3scale.FrontendSettings) error {
 		s.CreateOverrideParams = b3scale.Params{"attendeePW": "defaults-attpw"}
@@ -162,7 +168,7 @@ func wants(pattern string, scopes []auth.Scope, c caller) int {
 	switch {
 	case pattern == "GET /api/v1/openapi.yaml":
 		return http.StatusOK
-	case c.scope == "":
+	case c.scope == "", strings.Contains(pattern, callbackPath): // where the token stands in the path
 		return http.StatusUnauthorized
 	case len(scopes) > 0 && !slices.Contains(scopes, c.scope):
 		return http.StatusForbidden
@@ -197,13 +203,16 @@ func TestMatrix(t *testing.T) {
 				method, target, _ := strings.Cut(pattern, " ")
 				target = strings.TrimPrefix(target, "/api/v1")
 				collection, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
-				target = strings.ReplaceAll(target, "{id}", w.ids[collection])
+				target = strings.NewReplacer("{id}", w.ids[collection], "{token}", "in-the-path").Replace(target)
 				body := bodies[pattern]
 				if pattern == "POST /api/v1/commands" {
 					body = `{"action":"end_all_meetings","params":{"BackendID":"` + w.ids["backends"] + `"}}`
 				}
 				scopes, _ := acceptedScopes(pattern)
 				for _, c := range callers() { // admin is the last one: it deletes things
+					if strings.Contains(pattern, callbackPath) && c.token == "" {
+						c.token = "of no meaning there"
+					}
 					if pattern == "DELETE /api/v1/meetings/{id}" && c.scope == auth.Admin {
 						target = "/meetings/internal:foreign-meeting-internal" // an agent has deleted its own
 					}

@@ -195,6 +195,7 @@ func shown(f found, r *http.Request) Meeting {
 	}
 	if !who(r).Has(auth.Admin) && !f.own {
 		m.Meeting.AttendeePW, m.Meeting.ModeratorPW = "", ""
+		m.Meeting.Metadata = withoutTokens(m.Meeting.Metadata)
 	}
 	return m
 }

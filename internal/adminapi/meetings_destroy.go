@@ -66,13 +66,14 @@ func (s *Server) note(r *http.Request, action string, f found, before, after *Me
 }
 
 // forAudit leaves out who was there: names are kept no longer than the meeting
-// runs. Passwords are hidden.
+// runs. Passwords and tokens are hidden.
 func forAudit(m *Meeting) []byte {
 	if m == nil {
 		return nil
 	}
 	kept := *m
 	kept.Meeting.Attendees = nil
+	kept.Meeting.Metadata = withoutTokens(kept.Meeting.Metadata)
 	for _, password := range []*string{&kept.Meeting.AttendeePW, &kept.Meeting.ModeratorPW} {
 		if *password != "" {
 			*password = b3scale.Secret(*password).String()

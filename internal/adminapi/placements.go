@@ -187,13 +187,19 @@ func byName(counts map[routing.Filter]int) map[string]int {
 	return named
 }
 
-// credentials in an address, as those of presentations may have.
-var credentials = regexp.MustCompile(`://[^/?#@\s"'<>]*@`)
+var (
+	// credentials in an address, as those of presentations may have.
+	credentials = regexp.MustCompile(`://[^/?#@\s"'<>]*@`)
+	// webToken is one as in the address of a callback.
+	webToken = regexp.MustCompile(`\beyJ[\w-]+\.[\w-]+\.[\w-]+`)
+)
 
 // callOf masks what nobody needs to see who wants to know where a meeting goes.
 func callOf(call *bbb.Call) PlacementCall {
 	hidden := b3scale.Secret("").String()
-	plain := func(text string) string { return credentials.ReplaceAllString(text, "://"+hidden+"@") }
+	plain := func(text string) string {
+		return webToken.ReplaceAllString(credentials.ReplaceAllString(text, "://"+hidden+"@"), hidden)
+	}
 	shown := PlacementCall{Params: []PlacementParam{}, Form: call.Form}
 	for name, value := range call.Params.All() {
 		if value != "" && b3scale.IsPassword(bbb.Clean(name)) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"b3scale"
+	"b3scale/internal/callbacks"
 	"b3scale/internal/cluster"
 )
 
@@ -49,7 +50,7 @@ func TestExplainAndCreate(t *testing.T) {
 				t.Errorf("got %+v", x)
 			}
 			said := "meetingID=" + b3scale.EncodeMeetingID("moodle", "physics") + " name=Physics meta_server-tag=gpu! duration=60 attendeePW=••• " +
-				"meta_bbb-meeting-size-hint=30 moderatorPW=••• meta_b3s-frontend=moodle"
+				"meta_bbb-meeting-size-hint=30 moderatorPW=••• meta_b3s-frontend=moodle meetingEndedURL=" + apiURL + callbacks.Path + "•••"
 			if got := x.said(); got != said {
 				t.Errorf("the node would get\n%s\nwant\n%s", got, said)
 			}
@@ -125,6 +126,17 @@ func TestExplainOutcomes(t *testing.T) {
 	x = ask(`{"meetingID":"other"}`)
 	if x.Outcome != PlacementOutcomeRefused || x.Refusal.Code != "meetingsLimitReached" || x.Refusal.Filter != nil || len(x.DrawnFrom) != 0 {
 		t.Errorf("got %+v, %+v", x, x.Refusal)
+	}
+}
+
+// Addresses at which nodes call us carry tokens. They are for nodes.
+func TestExplainHidesTokens(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{nodes: 1})
+	h.frontend("moodle", "")
+	x := h.ask(admin, "POST /placements/explain", `{"frontend_key":"moodle","params":{"meta_endCallbackUrl":"https://user:word@moodle.example.org/over"}}`).explanation()
+	if got := x.said(); strings.Count(got, "="+apiURL+callbacks.Path+"•••") != 2 || strings.Contains(got, "eyJ") {
+		t.Errorf("the node would get %s", got)
 	}
 }
 

@@ -103,7 +103,7 @@ func TestRunbook(t *testing.T) {
 		if got, want := r.Annotations["runbook_url"], "https://docs.example.org/b3scale/runbook.md#"+strings.ToLower(r.Alert); got != want {
 			t.Errorf("%s leads to %q, want %q", r.Alert, got, want)
 		}
-		if row := regexp.MustCompile("(?m)^.*`"+r.Alert+"`.*$").Find(monitoring); !bytes.HasPrefix(row, []byte("| `"+r.Labels["severity"]+"`:")) {
+		if row := regexp.MustCompile("(?m)^.*`" + r.Alert + "`.*$").Find(monitoring); !bytes.HasPrefix(row, []byte("| `"+r.Labels["severity"]+"`:")) {
 			t.Errorf("docs/monitoring.md does not list %s as %s: %q", r.Alert, r.Labels["severity"], row)
 		}
 		body, found := sections[r.Alert]

@@ -21,6 +21,7 @@ import (
 	"b3scale/internal/app"
 	"b3scale/internal/auth"
 	"b3scale/internal/callbacks"
+	"b3scale/internal/cluster"
 )
 
 const (
@@ -135,6 +136,11 @@ func callbackEnviron(file, apiURL string, more ...string) []string {
 
 func newCallbackSite(t testing.TB, nodes []*bbbtest.Node, more ...string) *callbackSite {
 	t.Helper()
+	return newCallbackSiteWith(t, cluster.Options{}, nodes, more...)
+}
+
+func newCallbackSiteWith(t testing.TB, opts cluster.Options, nodes []*bbbtest.Node, more ...string) *callbackSite {
+	t.Helper()
 	s := &callbackSite{lms: newLMS(t), front: newCallbackFront(t), keys: auth.NewKeys(callbackJWTSecret, "")}
 	var err error
 	if s.admin, err = s.keys.Mint(auth.Claims{Subject: "admin", Scopes: auth.Scopes{auth.Admin}}); err != nil {
@@ -143,7 +149,9 @@ func newCallbackSite(t testing.TB, nodes []*bbbtest.Node, more ...string) *callb
 	cfg := load(t, callbackEnviron(file(t), s.front.URL, more...))
 	d := &instance{TB: t, log: &syncBuffer{}}
 	log, level := app.NewLog(cfg, d.log)
-	d.App, err = app.New(t.Context(), cfg, log, app.Options{Level: level, Client: bbb.ClientOptions{Transport: bbbtest.Transport(nodes...)}, Callbacks: quickly})
+	d.App, err = app.New(t.Context(), cfg, log, app.Options{
+		Level: level, Cluster: opts, Client: bbb.ClientOptions{Transport: bbbtest.Transport(nodes...)}, Callbacks: quickly,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +202,7 @@ func (s *callbackSite) creates(n *bbbtest.Node, id string, params ...string) bbb
 	return room
 }
 
-// isProxied tells what is wrong with an address that a node has.
+// ticket is the one in an address that a node has.
 func (s *callbackSite) ticket(address string) b3scale.CallbackTicket {
 	s.Helper()
 	token, ours := strings.CutPrefix(address, s.front.URL+callbacks.Path)

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		os.Exit(app.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
+	if os.Getenv(asQuickMain) != "" {
+		os.Exit(quickMain())
+	}
 	os.Exit(runAll(m))
 }
 

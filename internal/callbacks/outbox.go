@@ -32,6 +32,7 @@ type Options struct {
 	Allow    Allow         // targets that may be called although they are not public
 	Tried    time.Duration // 24 h; how long a message is good for
 	Timeout  time.Duration // 10 s for one attempt
+	Grace    time.Duration // 20 s; a message is ours for so much longer. When we are killed, others wait for so long
 	Poll     time.Duration // 1 s; how often the store is asked for what is due
 	Pause    time.Duration // 5 s after the first failure, then twice as long each time
 	MaxPause time.Duration // 1 h
@@ -51,7 +52,7 @@ func (o Options) withDefaults() Options {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&o.Tried, 24 * time.Hour}, {&o.Timeout, 10 * time.Second}, {&o.Poll, time.Second},
+		{&o.Tried, 24 * time.Hour}, {&o.Timeout, 10 * time.Second}, {&o.Grace, 20 * time.Second}, {&o.Poll, time.Second},
 		{&o.Pause, 5 * time.Second}, {&o.MaxPause, time.Hour}, {&o.Keep, 7 * 24 * time.Hour}, {&o.Survey, 10 * time.Second},
 	} {
 		if *d.field == 0 {
@@ -110,10 +111,6 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// leaseBeyond is how much longer than an attempt a message is ours. When we are
-// killed, others wait for so long.
-const leaseBeyond = 20 * time.Second
-
 // Run sends messages until ctx ends, and then waits for the attempts that are
 // under way.
 func (o *Outbox) Run(ctx context.Context) error {
@@ -143,7 +140,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		if room == 0 {
 			continue // whoever ends wakes us
 		}
-		due, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+leaseBeyond, room, o.opts.PerHost)
+		due, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+o.opts.Grace, room, o.opts.PerHost)
 		if err != nil && ctx.Err() == nil {
 			o.log.WarnContext(ctx, "callbacks not read", "error", err)
 		}
@@ -187,7 +184,7 @@ func (o *Outbox) attempt(ctx context.Context, c b3scale.Callback) {
 	}
 	o.log.Log(ctx, level, "callback tried", "callback", c.ID, "kind", c.Kind, "frontend", c.FrontendID, "host", c.Host,
 		"state", r.State, "attempts", c.Attempts, "status", r.Status, "error", r.Error)
-	ctx, cancel = context.WithTimeout(ctx, leaseBeyond)
+	ctx, cancel = context.WithTimeout(ctx, o.opts.Grace)
 	defer cancel()
 	for try := 1; ; try++ {
 		_, err := o.store.FinishCallback(ctx, c.ID, o.opts.Instance, r, o.pause(c.Attempts))

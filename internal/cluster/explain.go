@@ -20,7 +20,7 @@ type Explanation struct {
 	Chosen   string
 	Refused  error    // why it would not be created at all, as far as we know without asking a node
 	Size     int      // expected people
-	Call     bbb.Call // as it would reach the node; passwords that are missing stand for those to be made up
+	Call     bbb.Call // as it would reach the node; passwords and tokens in it may be of the kind that is yet to be made
 	Warnings []string
 }
 
@@ -31,6 +31,9 @@ type Home struct {
 	State      b3scale.MeetingState
 	OfParent   bool
 }
+
+// someGeneration stands for the one that a claim would make.
+const someGeneration = 1
 
 // Explain tells what Create would do, and does nothing: nothing is claimed or
 // reserved, no node is asked, nothing is counted. Chosen is the backend that
@@ -48,11 +51,11 @@ func (c *Cluster) Explain(ctx context.Context, req CreateRequest) (Explanation, 
 	if err != nil {
 		return x, err
 	}
-	x.Call = req.nodeCall(passwordOr(""), passwordOr(""))
+	x.Call = c.relayed(req.nodeCall(passwordOr(""), passwordOr("")), key, someGeneration)
 	stays := found && c.explainHome(&x, &m)
 	switch {
 	case stays:
-		x.Call = req.nodeCall(m.AttendeePW, m.ModeratorPW)
+		x.Call = c.relayed(req.nodeCall(m.AttendeePW, m.ModeratorPW), key, m.Generation)
 	case c.full(&x, req.Frontend, key, found):
 	case x.Err != nil:
 		x.Refused = x.Err
@@ -195,7 +198,8 @@ func (c *Cluster) passOverBooked(ctx context.Context, x *Explanation, key b3scal
 
 // explainBreakout tells of a breakout room, which goes where its parent is.
 func (c *Cluster) explainBreakout(ctx context.Context, x *Explanation, req CreateRequest) error {
-	x.Call = bbb.Call{Name: "create", Params: req.Params, Form: req.Form, Body: req.Body}
+	key := b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}
+	x.Call = c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
 	parent := req.Params.Get("parentMeetingID")
 	if parent == "" {
 		x.Refused = bbb.ErrParentMissing

@@ -109,7 +109,7 @@ func insideStore() string {
 // is only one that did not come.
 var reading = map[string]bool{
 	"Frontends": true, "FrontendDefaults": true, "Backends": true, "LiveMeetings": true, "Meeting": true, "LiveVersions": true, "VersionsSince": true,
-	"ReadMeetings": true, "ConfigVersion": true, "Reports": true, "Orphans": true, "Attendees": true, "Probes": true,
+	"ReadMeetings": true, "ConfigVersion": true, "Reports": true, "Agents": true, "Orphans": true, "Attendees": true, "Probes": true,
 	"Leases": true, "Now": true, "Heartbeats": true, "SecretUses": true, "Commands": true, "Command": true, "Audit": true, "Schema": true,
 }
 
@@ -118,7 +118,7 @@ var reading = map[string]bool{
 // for a mutex.
 var underLock = map[string]bool{
 	"Frontends": true, "FrontendDefaults": true, "Backends": true, "LiveVersions": true, "VersionsSince": true, "ReadMeetings": true,
-	"ConfigVersion": true, "Reports": true,
+	"ConfigVersion": true, "Reports": true, "Agents": true,
 }
 
 func writes(method string) bool { return !reading[method] }
