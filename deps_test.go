@@ -75,7 +75,7 @@ var house = map[string][]string{
 	"internal/storetest": {"."},
 	"internal/pgtest":    {},
 	"internal/nginxtest": {},
-	"internal/logtest":   {},
+	"internal/logtest":   {"bbb/bbbtest"},
 	"cmd/bbbsim":         {"bbb/bbbtest", "internal/app"},
 	"internal/demo":      {".", "bbb", "bbb/bbbtest", "internal/agent", "internal/app", "internal/auth", "internal/config"},
 	"cmd/b3scale-demo":   {"internal/app", "internal/demo"},

@@ -30,6 +30,10 @@ var ErrMeetingsRun = errors.New("meetings are running")
 // ErrHostTaken is the cause when a host name of a frontend is another's.
 var ErrHostTaken = errors.New("the host name is taken")
 
+// ErrTagsRefused is the cause when a meeting gets no backend because it insists
+// on tags that are not allowed to its frontend.
+var ErrTagsRefused = errors.New("the tags are not allowed")
+
 // Error has two faces: the caller sees Code and Message, the log sees the
 // cause as well. Message must be safe to show to anybody: no secrets, no node
 // addresses.

@@ -1,5 +1,11 @@
 package b3scale
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // SettingSource says where the value of a setting comes from.
 type SettingSource string
 
@@ -11,8 +17,8 @@ const (
 
 // Over gives the settings that count: s where it sets something, else the
 // defaults of the installation. A list or an object counts as a whole, also an
-// empty one; parameters and caps count each by its name. Hosts have no
-// defaults.
+// empty one; parameters and caps count each by its name, that of metadata in
+// lower case. Hosts have no defaults.
 func (s FrontendSettings) Over(defaults FrontendSettings) FrontendSettings {
 	counts, _ := s.resolve(defaults)
 	return counts
@@ -75,8 +81,9 @@ func overMap[M ~map[string]V, V comparable](from map[string]SettingSource, name 
 	var unset V
 	counts := make(M, len(own)+len(defaults))
 	take := func(values M, source SettingSource) {
-		for key, value := range values {
-			if value != unset {
+		for _, key := range slices.Sorted(maps.Keys(values)) { // of two spellings the lower case is the last
+			if value := values[key]; value != unset {
+				key = canonicalName(key)
 				counts[key] = value
 				from[name+"."+key] = source
 			}
@@ -85,4 +92,13 @@ func overMap[M ~map[string]V, V comparable](from map[string]SettingSource, name 
 	take(defaults, FromDefaults)
 	take(own, FromFrontend)
 	return counts
+}
+
+// canonicalName is one for all spellings of a parameter. Nodes store the names
+// of metadata in lower case, so those are the same in any case.
+func canonicalName(name string) string {
+	if lower := strings.ToLower(strings.TrimSpace(name)); strings.HasPrefix(lower, "meta_") {
+		return lower
+	}
+	return name
 }

@@ -341,6 +341,9 @@ type Place struct {
 	Limit int
 	// ModeratorsExempt: people who moderate are not counted.
 	ModeratorsExempt bool
+	// Look: there is probably no room. That is found out without a lock then,
+	// which costs one count more if there is.
+	Look bool
 }
 
 // Places holds who is about to come. A reservation ends by itself, or in the

@@ -25,6 +25,12 @@ type TagWish struct {
 	Refused  Tags // asked for, but not allowed to the frontend
 }
 
+// Hopeless reports whether no backend can ever meet the wish: what it insists
+// on is not allowed.
+func (w TagWish) Hopeless() bool {
+	return w.Required && len(w.AnyOf) == 0 && !w.Untagged
+}
+
 // MetBy reports whether a backend with these tags is what is wished for.
 func (w TagWish) MetBy(tags, required Tags) bool {
 	if len(w.AnyOf) == 0 && !w.Untagged {

@@ -33,13 +33,30 @@ func CheckJoinParam(name, value string) (wrong string, known bool) {
 // there can be too much.
 func NumericCreateParam(name string) bool { return slices.Contains(amounts, name) }
 
+// UnlimitedWhenAbsent reports whether a create without such an amount has no
+// limit. Otherwise nodes have a default of their own.
+func UnlimitedWhenAbsent(name string) bool { return !slices.Contains(amountsWithDefault, name) }
+
+// UnlimitedWhenZero reports whether 0 of such an amount stands for no limit.
+// Otherwise it is the smallest amount.
+func UnlimitedWhenZero(name string) bool { return !slices.Contains(amountsFromZero, name) }
+
 // metadataKey is what nodes accept; other metadata they ignore.
 var metadataKey = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]*$`)
 
-// amounts are numbers, most of which stand for no limit when they are 0.
+// amounts are numbers that an operator may want to bound.
 var amounts = names(`duration maxParticipants logoutTimer maxNumPages maxPinnedCameras meetingCameraCap userCameraCap
 	endWhenNoModeratorDelayInMinutes learningDashboardCleanupDelayInMinutes
 	meetingExpireIfNoUserJoinedInMinutes meetingExpireWhenLastUserLeftInMinutes`)
+
+// amountsWithDefault are those of which a node allows a certain amount when
+// nobody names one (BBB API, create parameters).
+var amountsWithDefault = slices.Concat(amountsFromZero, names(`userCameraCap
+	learningDashboardCleanupDelayInMinutes meetingExpireWhenLastUserLeftInMinutes`))
+
+// amountsFromZero are those among them of which 0 is really none: no page, no
+// pinned camera, no waiting.
+var amountsFromZero = names(`maxNumPages maxPinnedCameras endWhenNoModeratorDelayInMinutes meetingExpireIfNoUserJoinedInMinutes`)
 
 // createParams are those of all supported versions (BBB API, create
 // parameters).

@@ -100,3 +100,20 @@ func TestNumericCreateParam(t *testing.T) {
 		}
 	}
 }
+
+// What nodes make of an amount that is missing, or 0.
+func TestAmountsWithoutLimit(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct{ absent, zero bool }{
+		"duration": {true, true}, "maxParticipants": {true, true}, "meetingCameraCap": {true, true}, "logoutTimer": {true, true},
+		"userCameraCap": {false, true}, "meetingExpireWhenLastUserLeftInMinutes": {false, true}, "learningDashboardCleanupDelayInMinutes": {false, true},
+		"maxNumPages": {}, "maxPinnedCameras": {}, "endWhenNoModeratorDelayInMinutes": {}, "meetingExpireIfNoUserJoinedInMinutes": {},
+	} {
+		if absent, zero := bbb.UnlimitedWhenAbsent(name), bbb.UnlimitedWhenZero(name); absent != want.absent || zero != want.zero {
+			t.Errorf("%s: got %t when it is absent and %t when it is 0, want %+v", name, absent, zero, want)
+		}
+		if !bbb.NumericCreateParam(name) {
+			t.Errorf("%s is no amount", name)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9/logging"
@@ -41,8 +40,6 @@ func run(ctx context.Context, args []string, out, help io.Writer) error {
 	flags.StringVar(&opts.Node.Secret, "secret", "bbbsim-secret", "shared `secret` of all nodes")
 	flags.StringVar(&opts.Node.Version, "version", "3.0", "BBB `version`: 2.4, 2.5, 2.6, 2.7, 3.0 or a release like 2.6.17")
 	flags.DurationVar(&opts.Node.EndDelay, "end-delay", 0, "`time` between the answer of end and the end of the meeting")
-	formats := flags.String("formats", "presentation", "`formats` in which recordings are published, separated by commas; each is told to who asked; none if empty")
-	flags.DurationVar(&opts.Node.ProcessingTime, "processing-time", 0, "`time` between the end of a meeting and the news of its recording and figures")
 	sim.flags(flags)
 	flags.Usage = func() {
 		fmt.Fprint(help, "Usage: bbbsim [flags]\n\nRuns simulated BigBlueButton nodes without media until it is interrupted.\n\n")
@@ -55,7 +52,6 @@ func run(ctx context.Context, args []string, out, help io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	opts.Node.RecordingFormats = strings.FieldsFunc(*formats, func(r rune) bool { return r == ',' || r == ' ' })
 	if err := sim.prepare(&opts, help); err != nil {
 		return err
 	}

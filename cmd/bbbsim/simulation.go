@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +21,8 @@ type simulation struct {
 	users           int
 	churn           float64
 	properties      string
+	formats         string
+	processing      time.Duration
 
 	addrs      []string
 	publishers []*publisher
@@ -29,6 +33,8 @@ func (s *simulation) flags(flags *flag.FlagSet) {
 	flags.StringVar(&s.password, "redis-password", "", "`password` of all of them")
 	flags.IntVar(&s.users, "users", 0, "simulated `people` on each node, spread over the meetings that are there")
 	flags.Float64Var(&s.churn, "churn", 0, "`joins` and leaves of these people per second, each with a switch of a voice or camera")
+	flags.StringVar(&s.formats, "formats", "presentation", "`formats` in which recordings are published, separated by commas; each is told to who asked; none if empty")
+	flags.DurationVar(&s.processing, "processing-time", 0, "`time` between the end of a meeting and the news of its recording and figures")
 	flags.StringVar(&s.properties, "properties", "", "`directory` for the bbb-web.properties that an agent reads, as DIR/node0/bbb-web.properties; it holds secrets")
 }
 
@@ -46,6 +52,8 @@ func (s *simulation) prepare(opts *bbbtest.FleetOptions, log io.Writer) error {
 	case s.churn > 0 && s.users == 0:
 		return errors.New("-churn needs -users")
 	}
+	opts.Node.RecordingFormats = strings.FieldsFunc(s.formats, func(r rune) bool { return r == ',' || r == ' ' })
+	opts.Node.ProcessingTime = s.processing
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	for i, addr := range s.addrs {
 		s.publishers = append(s.publishers, newPublisher(i, addr, s.password, logger))

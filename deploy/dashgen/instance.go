@@ -28,7 +28,7 @@ func instance() dashboard {
 		lines("Events of agents", "taken; stale: something newer was known; unknown: of no meeting of ours.", perSecond,
 			query{name: "{{result}}", expr: `sum by (result) (rate(b3scale_agent_events_total{job="$job",instance=~"$instance"}[$__rate_interval]))`},
 			query{name: "batches", expr: `sum(rate(b3scale_agent_batches_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),
-		lines("Gaps in the events of agents", "Each leads to a list of the backend. One for each start of an agent is usual.", count,
+		lines("Gaps in the events of agents", "Times that an agent has lost events, or may have because Redis was away from it. Each leads to a list of the backend.", count,
 			query{name: "gaps in five minutes", expr: `sum(increase(b3scale_agent_gaps_total{job="$job",instance=~"$instance"}[5m]))`}),
 		lines("Callbacks", "Attempts to tell frontends what they asked to be told. failed: tried again. refused: given up.", perSecond,
 			query{name: "{{kind}}: {{result}}", expr: `sum by (kind, result) (rate(b3scale_callback_attempts_total{job="$job",instance=~"$instance"}[$__rate_interval]))`}),

@@ -48,8 +48,8 @@ func (body frontendBody) create(f *b3scale.Frontend) (warnings []string, err err
 }
 
 // edit makes f what the body says. Without admin only a tenant's own matters
-// may change.
-func (body frontendBody) edit(f *b3scale.Frontend, admin bool) (warnings []string, err error) {
+// may change, and the defaults tell what those are.
+func (body frontendBody) edit(f *b3scale.Frontend, admin bool, defaults b3scale.FrontendSettings) (warnings []string, err error) {
 	wrong := fieldErrors{}
 	if body.BBB == nil {
 		wrong.add("bbb", isRequired)
@@ -58,7 +58,7 @@ func (body frontendBody) edit(f *b3scale.Frontend, admin bool) (warnings []strin
 	was := *f
 	body.apply(f)
 	if !admin {
-		if err := forbidden(changedByOperators(f, &was)); err != nil {
+		if err := forbidden(changedByOperators(f, &was, defaults)); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +93,7 @@ func (f fieldErrors) checkFrontend(now, was *b3scale.Frontend) (warnings []strin
 }
 
 // changedByOperators are the changes that are not a tenant's to make.
-func changedByOperators(now, was *b3scale.Frontend) fieldErrors {
+func changedByOperators(now, was *b3scale.Frontend, defaults b3scale.FrontendSettings) fieldErrors {
 	f := fieldErrors{}
 	f.refuse("active", now.Active != was.Active)
 	f.refuse("account_ref", now.AccountRef != was.AccountRef)
@@ -114,11 +114,15 @@ func changedByOperators(now, was *b3scale.Frontend) fieldErrors {
 		"create_max_params":      !maps.Equal(withoutUnset(s.CreateMaxParams), withoutUnset(old.CreateMaxParams)),
 		"meetings_limit":         !same(s.MeetingsLimit, old.MeetingsLimit),
 		"rate_limit":             !same(s.RateLimit, old.RateLimit),
+		"default_presentation":   !same(s.DefaultPresentation, old.DefaultPresentation) && (forces(s.DefaultPresentation) || forces(old.Over(defaults).DefaultPresentation)),
 	} {
 		f.refuse("settings."+name, changed)
 	}
 	return f
 }
+
+// forces reports whether a presentation stands in place of the frontend's own.
+func forces(p *b3scale.DefaultPresentation) bool { return p != nil && p.URL != "" && p.Force }
 
 // same compares what two pointers point to.
 func same[T comparable](a, b *T) bool {

@@ -82,9 +82,16 @@ func (s *Server) FrontendsPatch(w http.ResponseWriter, r *http.Request, id Front
 		s.fail(w, r, err)
 		return
 	}
+	admin := who(r).Has(auth.Admin)
+	var defaults b3scale.FrontendSettings
+	if !admin {
+		if defaults, err = s.Mind.FrontendDefaults(r.Context()); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
 	var warnings []string
 	f, err := s.Mind.EditFrontend(r.Context(), id, s.actor(r), func(f *b3scale.Frontend) error {
-		admin := who(r).Has(auth.Admin)
 		if !admin && !ownsFrontend(who(r), f) {
 			return unknown("frontend", id)
 		}
@@ -93,7 +100,7 @@ func (s *Server) FrontendsPatch(w http.ResponseWriter, r *http.Request, id Front
 			return err
 		}
 		var err error
-		warnings, err = body.edit(f, admin)
+		warnings, err = body.edit(f, admin, defaults)
 		return err
 	})
 	s.answerFrontend(w, r, id, f, warnings, err)

@@ -525,7 +525,8 @@ type Backend struct {
 	// AgentHeartbeat When its agent was last heard. `2000-01-01T00:00:00Z` when never.
 	AgentHeartbeat time.Time `json:"agent_heartbeat"`
 
-	// AgentRef Subject of its agent's token. Null when it has no agent.
+	// AgentRef Subject of its agent's token. Null when no agent has a token of its own for it: it may have none, or one that
+	// writes to the database, which is then heard in `agent_heartbeat` all the same.
 	AgentRef *string `json:"agent_ref"`
 
 	// AttendeesCount How many people are in them.
@@ -679,8 +680,8 @@ type CallbackKind string
 // `expired` after a day of attempts; `dropped` by an operator.
 type CallbackState string
 
-// Caps The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
-// often means without limit, counts as larger.
+// Caps The largest values of numeric parameters of create by name. Where BigBlueButton has no limit for what is absent, or
+// 0, or no number, it counts as larger. Where it has a default, nothing is set that was not sent.
 type Caps = map[string]int
 
 // Command Something to be done once.
@@ -824,22 +825,26 @@ type FrontendDefaults struct {
 	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	CreateDefaultParams Params `json:"create_default_params"`
 
 	// CreateOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	CreateOverrideParams Params `json:"create_override_params"`
 
 	// DefaultPresentation Slides for meetings that bring none. Null for none.
 	DefaultPresentation *DefaultPresentation `json:"default_presentation"`
 
 	// JoinDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	JoinDefaultParams Params `json:"join_default_params"`
 
 	// JoinOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	JoinOverrideParams Params `json:"join_override_params"`
 
 	// Recordings What becomes of the frontend's recordings. Null for nothing special.
@@ -857,8 +862,8 @@ type FrontendDefaults struct {
 	// JoinBlockedParams Parameters of join that never reach a node.
 	JoinBlockedParams []string `json:"join_blocked_params"`
 
-	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
-	// often means without limit, counts as larger.
+	// CreateMaxParams The largest values of numeric parameters of create by name. Where BigBlueButton has no limit for what is absent, or
+	// 0, or no number, it counts as larger. Where it has a default, nothing is set that was not sent.
 	CreateMaxParams Caps `json:"create_max_params"`
 
 	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
@@ -897,22 +902,26 @@ type FrontendSettings struct {
 	AttendeesLimit *AttendeesLimit `json:"attendees_limit"`
 
 	// CreateDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	CreateDefaultParams Params `json:"create_default_params"`
 
 	// CreateOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	CreateOverrideParams Params `json:"create_override_params"`
 
 	// DefaultPresentation Slides for meetings that bring none. Null for none.
 	DefaultPresentation *DefaultPresentation `json:"default_presentation"`
 
 	// JoinDefaultParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	JoinDefaultParams Params `json:"join_default_params"`
 
 	// JoinOverrideParams Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-	// override parameters replace what it sends. Values are strings, and never empty.
+	// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+	// one in any case, and are in lower case here.
 	JoinOverrideParams Params `json:"join_override_params"`
 
 	// Recordings What becomes of the frontend's recordings. Null for nothing special.
@@ -933,8 +942,8 @@ type FrontendSettings struct {
 	// JoinBlockedParams Parameters of join that never reach a node.
 	JoinBlockedParams []string `json:"join_blocked_params"`
 
-	// CreateMaxParams The largest values of numeric parameters of create by name. A parameter that is absent, empty, no number or 0, which
-	// often means without limit, counts as larger.
+	// CreateMaxParams The largest values of numeric parameters of create by name. Where BigBlueButton has no limit for what is absent, or
+	// 0, or no number, it counts as larger. Where it has a default, nothing is set that was not sent.
 	CreateMaxParams Caps `json:"create_max_params"`
 
 	// MeetingsLimit How many meetings the frontend may have at a time, breakout rooms not counted. Null when it is not set.
@@ -1211,19 +1220,23 @@ type NewFrontendSettings struct {
 	// AttendeesLimit How many people the frontend may have in all its meetings together.
 	AttendeesLimit *NewAttendeesLimit `json:"attendees_limit,omitempty"`
 
-	// CreateDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped.
+	// CreateDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped. Names of metadata (`meta_…`) are one in any
+	// case; two spellings of one in a body are a mistake.
 	CreateDefaultParams NewParams `json:"create_default_params,omitempty"`
 
-	// CreateOverrideParams Parameters of the BigBlueButton API by name. Empty values are dropped.
+	// CreateOverrideParams Parameters of the BigBlueButton API by name. Empty values are dropped. Names of metadata (`meta_…`) are one in any
+	// case; two spellings of one in a body are a mistake.
 	CreateOverrideParams NewParams `json:"create_override_params,omitempty"`
 
 	// DefaultPresentation Slides for meetings that bring none. Null for none.
 	DefaultPresentation *DefaultPresentation `json:"default_presentation,omitempty"`
 
-	// JoinDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped.
+	// JoinDefaultParams Parameters of the BigBlueButton API by name. Empty values are dropped. Names of metadata (`meta_…`) are one in any
+	// case; two spellings of one in a body are a mistake.
 	JoinDefaultParams NewParams `json:"join_default_params,omitempty"`
 
-	// JoinOverrideParams Parameters of the BigBlueButton API by name. Empty values are dropped.
+	// JoinOverrideParams Parameters of the BigBlueButton API by name. Empty values are dropped. Names of metadata (`meta_…`) are one in any
+	// case; two spellings of one in a body are a mistake.
 	JoinOverrideParams NewParams `json:"join_override_params,omitempty"`
 
 	// Recordings What becomes of the frontend's recordings. Null for nothing special.
@@ -1254,7 +1267,8 @@ type NewFrontendSettings struct {
 	RateLimit *NewRateLimit `json:"rate_limit,omitempty"`
 }
 
-// NewParams Parameters of the BigBlueButton API by name. Empty values are dropped.
+// NewParams Parameters of the BigBlueButton API by name. Empty values are dropped. Names of metadata (`meta_…`) are one in any
+// case; two spellings of one in a body are a mistake.
 type NewParams = map[string]string
 
 // NewRateLimit How many calls of the BigBlueButton API the frontend may make at each instance.
@@ -1270,7 +1284,8 @@ type NewRateLimit struct {
 type NodeState string
 
 // Params Parameters of the BigBlueButton API by name. Default parameters are added where the frontend sends none;
-// override parameters replace what it sends. Values are strings, and never empty.
+// override parameters replace what it sends. Values are strings, and never empty. Names of metadata (`meta_…`) are
+// one in any case, and are in lower case here.
 type Params = map[string]string
 
 // Placement What the place of a meeting was chosen from.

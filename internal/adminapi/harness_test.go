@@ -115,9 +115,13 @@ func freshPostgres(t testing.TB) string {
 func newHarness(t testing.TB, s setup) *harness {
 	t.Helper()
 	h := &harness{TB: t, log: &syncBuffer{}}
+	for _, secret := range []b3scale.Secret{jwtSecret, jwtSecondSecret, frontendSecret, frontendSecret2, backendSecret, backendSecret2} {
+		logtest.Secret(secret)
+	}
 	h.store = &moodyStore{Store: openStore(t, s.dsn)}
 	for i := range s.nodes {
 		node := bbbtest.New(bbbtest.Options{Name: fmt.Sprint("node", i), Secret: fmt.Sprint("node-secret-of-", i)})
+		logtest.Node(t, node)
 		t.Cleanup(node.Close)
 		h.nodes = append(h.nodes, node)
 		b, err := h.store.AddBackend(t.Context(), b3scale.Backend{

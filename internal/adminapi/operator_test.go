@@ -184,6 +184,7 @@ func FuzzPatch(f *testing.F) {
 		`{"settings":{"hosts":["A.example.org"],"create_max_params":{"duration":null},"attendees_limit":{"mode":"block_join"},"allowed_tags":[]}}`, `{"backend":{"host":"http://x"},"load_factor":0}`} {
 		f.Add([]byte(body))
 	}
+	forced := b3scale.FrontendSettings{DefaultPresentation: &b3scale.DefaultPresentation{URL: "https://x", Force: true}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		was := b3scale.Frontend{Key: "k", Secret: "s", AccountRef: "me", Settings: b3scale.FrontendSettings{
 			RequiredTags: b3scale.Tags{"x"}, CreateOverrideParams: b3scale.Params{"o": "1"}, AttendeesLimit: &b3scale.AttendeesLimit{Limit: 1},
@@ -194,14 +195,14 @@ func FuzzPatch(f *testing.F) {
 		edited := frontendBodyOf(&now)
 		if decode(body, &edited) != nil {
 			now = was
-		} else if _, err := edited.edit(&now, false); err != nil {
+		} else if _, err := edited.edit(&now, false, forced); err != nil {
 			now = was
 		}
 		if now.Key != "k" || now.Secret != "s" || now.AccountRef != "me" || now.Active || len(now.Settings.RequiredTags) != 1 ||
 			now.Settings.AttendeesLimit.Limit != 1 || now.Settings.CreateOverrideParams["o"] != "1" {
 			t.Errorf("a tenant has changed %+v with %s", now, body)
 		}
-		if s := now.Settings; s.AllowedTags != nil || s.JoinBlockedParams != nil || s.MeetingsLimit != nil || s.Recordings != nil ||
+		if s := now.Settings; s.AllowedTags != nil || s.JoinBlockedParams != nil || s.MeetingsLimit != nil || s.Recordings != nil || s.DefaultPresentation != nil ||
 			len(s.Hosts) != 1 || len(s.CreateBlockedParams) != 1 || s.CreateMaxParams["duration"] != 60 || s.RateLimit.RequestsPerSecond != 5 {
 			t.Errorf("a tenant has changed %+v with %s", s, body)
 		}

@@ -15,6 +15,7 @@ const (
 	isOurs     = "is set by b3scale alone"
 	isUnknown  = "BigBlueButton knows no such parameter"
 	isNoNumber = "should be a parameter of create that is a number"
+	isTwice    = "should be there in one spelling"
 	isBlocked  = "is blocked, too, and never sent"
 )
 
@@ -66,6 +67,7 @@ func (c *settingsCheck) values(call call, setting string, params, old b3scale.Pa
 			continue
 		}
 		c.judge(member, !known, wrongWithParamName(name))
+		c.judge(member+"."+name, inSeveralSpellings(params, old, name), isTwice)
 		c.judge(member+"."+name, len(value) > maxParamValue, isTooLong(maxParamValue, "bytes"))
 		if isReserved(name) {
 			c.judge(member+"."+name, true, isOurs)
@@ -137,5 +139,5 @@ func isReserved(name string) bool {
 
 // isAmong reports whether a list has a parameter.
 func isAmong(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(other string) bool { return bbb.CanonicalName(other) == bbb.CanonicalName(name) })
+	return slices.ContainsFunc(names, func(other string) bool { return sameParam(other, name) })
 }

@@ -1,7 +1,9 @@
 package adminapi
 
 import (
+	"maps"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -30,7 +32,7 @@ func TestWarnings(t *testing.T) {
 			{"blocked and overridden before", `{"create_override_params":{"copyright":"c"}}`, ""},
 			{"overridden and blocked", `{"create_blocked_params":["logo","copyright"]}`, "settings.create_override_params.copyright: is blocked, too, and never sent"},
 			{"metadata in another spelling", `{"create_override_params":{"meta_School":"y"},"create_blocked_params":["META_school"]}`,
-				"settings.create_override_params.meta_School: is blocked, too, and never sent"},
+				"settings.create_override_params.meta_school: is blocked, too, and never sent"},
 			{"other names in another spelling", `{"join_override_params":{"password":"pw"},"join_blocked_params":["avatarURL","Password"]}`, "settings.join_blocked_params.Password" + unknown},
 			{"overridden there, blocked here", `{"join_override_params":{"logoutURL":"https://example.org"},"create_blocked_params":["logoutURL"]}`, ""},
 			{"tags that no backend has", `{"allowed_tags":["nowhere"]}`, ""},
@@ -46,6 +48,58 @@ func TestWarnings(t *testing.T) {
 		}
 		if body := h.ask(admin, "GET /frontends/"+f.ID, "").Body.String(); strings.Contains(body, "warnings") {
 			t.Errorf("nobody has saved anything: %s", body)
+		}
+	})
+}
+
+// Metadata is one parameter in any spelling, and has one in the store. What was
+// stored otherwise stays until somebody changes it.
+func TestMetadataHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	onEach(t, setup{}, func(t *testing.T, h *harness) {
+		t.Helper()
+		f := h.frontend("old", "")
+		for _, tt := range []struct {
+			name         string
+			stored, want b3scale.Params
+			body         string
+		}{
+			{"a new one", nil, b3scale.Params{"meta_course": "a"}, `{"META_Course":"a"}`},
+			{"another value", b3scale.Params{"meta_course": "a"}, b3scale.Params{"meta_course": "b"}, `{"meta_Course":"b"}`},
+			{"the same value", b3scale.Params{"meta_course": "a"}, b3scale.Params{"meta_course": "a"}, `{" meta_Course ":"a"}`},
+			{"taken out", b3scale.Params{"meta_course": "a", "x": "1"}, b3scale.Params{"x": "1"}, `{"meta_Course":""}`},
+			{"one set, one taken out", nil, b3scale.Params{"meta_course": "a"}, `{"meta_Course":"a","meta_course":""}`},
+			{"other names", nil, b3scale.Params{"Meta": "1", "Welcome": "2", "welcome": "3"}, `{"Meta":"1","Welcome":"2","welcome":"3"}`},
+			{"stored otherwise", b3scale.Params{"meta_Course": "a"}, b3scale.Params{"meta_Course": "a", "x": "1"}, `{"meta_Course":"a","x":"1"}`},
+			{"stored otherwise, changed", b3scale.Params{"meta_Course": "a"}, b3scale.Params{"meta_course": "b"}, `{"meta_Course":"b"}`},
+			{"stored otherwise, set anew", b3scale.Params{"meta_Course": "a"}, b3scale.Params{"meta_course": "b"}, `{"meta_course":"b"}`},
+			{"stored otherwise, taken out", b3scale.Params{"meta_Course": "a", "x": "1"}, b3scale.Params{"x": "1"}, `{"meta_Course":""}`},
+			{"stored twice, one taken out", b3scale.Params{"meta_Course": "a", "meta_course": "b"}, b3scale.Params{"meta_course": "b"}, `{"meta_Course":""}`},
+			{"stored twice, one changed", b3scale.Params{"meta_Course": "a", "meta_course": "b"}, b3scale.Params{"meta_course": "c"}, `{"meta_Course":"c"}`},
+		} {
+			_, err := h.cluster.EditFrontend(h.Context(), f.ID, b3scale.Actor{}, func(f *b3scale.Frontend) error {
+				f.Settings.JoinOverrideParams, f.Settings.CreateDefaultParams = tt.stored, tt.stored
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.ask(admin, "PATCH /frontends/"+f.ID, `{"settings":{"join_override_params":`+tt.body+`,"create_default_params":`+tt.body+`}}`).is(http.StatusOK)
+			stored := h.storedFrontend(f.ID).Settings
+			for _, got := range []b3scale.Params{stored.JoinOverrideParams, stored.CreateDefaultParams} {
+				if !maps.Equal(got, tt.want) {
+					t.Errorf("%s: stored is %q, want %q", tt.name, got, tt.want)
+				}
+			}
+		}
+		// A default in one spelling is replaced by the frontend's own in another.
+		h.ask(admin, "PATCH /frontend-defaults", `{"create_default_params":{"Meta_Course":"all","meta_School":"x"}}`).is(http.StatusOK)
+		p := h.ask(admin, "GET /frontends/"+f.ID+"/policy", "").policy()
+		if got, want := p.Settings.CreateDefaultParams, map[string]string{"meta_course": "c", "meta_school": "x"}; !maps.Equal(got, want) {
+			t.Errorf("what counts is %q, want %q", got, want)
+		}
+		if course, school := p.Sources["create_default_params.meta_course"], p.Sources["create_default_params.meta_school"]; course != "frontend" || school != "defaults" {
+			t.Errorf("sources: %v", p.Sources)
 		}
 	})
 }

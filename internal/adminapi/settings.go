@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"b3scale"
+	"b3scale/bbb"
 )
 
 // cloneSettings shares nothing with s.
@@ -49,8 +50,42 @@ func settled(s b3scale.FrontendSettings, old *b3scale.FrontendSettings) b3scale.
 	if l, was := s.AttendeesLimit, old.AttendeesLimit; l != nil && was != nil && modeOf(l) == modeOf(was) {
 		l.Mode = was.Mode
 	}
+	canonicalNames(s.CreateDefaultParams, old.CreateDefaultParams)
+	canonicalNames(s.CreateOverrideParams, old.CreateOverrideParams)
+	canonicalNames(s.JoinDefaultParams, old.JoinDefaultParams)
+	canonicalNames(s.JoinOverrideParams, old.JoinOverrideParams)
 	return s
 }
+
+// canonicalNames gives the parameters that a body sets the spelling by which
+// they are stored, in place of any other. What it sets in several spellings is
+// left for the check to refuse.
+func canonicalNames(params, old b3scale.Params) {
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value, there := params[name]
+		was, known := old[name]
+		switch {
+		case !there, known && value == was, hasControls(name), inSeveralSpellings(params, old, name):
+		case known && value == "": // one spelling of several goes
+		default:
+			maps.DeleteFunc(params, func(other, _ string) bool { return sameParam(other, name) })
+			params[bbb.CanonicalName(name)] = value
+		}
+	}
+}
+
+// inSeveralSpellings reports whether a parameter is set in another one, too,
+// which was not there before.
+func inSeveralSpellings(params, old b3scale.Params, name string) bool {
+	for other, value := range params {
+		if other != name && value != "" && value != old[other] && sameParam(other, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameParam(a, b string) bool { return bbb.CanonicalName(a) == bbb.CanonicalName(b) }
 
 // modeOf is the mode that counts.
 func modeOf(l *b3scale.AttendeesLimit) b3scale.AttendeesLimitMode {

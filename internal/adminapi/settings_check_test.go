@@ -51,10 +51,15 @@ func TestSettingsRefuse(t *testing.T) {
 		{"our mark in another spelling", `"create_blocked_params":[" META_B3S-x"]`, `create_blocked_params: " META_B3S-x" is set by b3scale alone`},
 		{"meetingID", `"join_blocked_params":["meetingID"]`, `join_blocked_params: "meetingID" is set by b3scale alone`},
 		{"checksum", `"join_blocked_params":["checksum"]`, `join_blocked_params: "checksum" is set by b3scale alone`},
-		{"an override of our mark", `"create_override_params":{"Meta_b3s-frontend":"x"}`, "create_override_params.Meta_b3s-frontend: is set by b3scale alone"},
+		{"an override of our mark", `"create_override_params":{"Meta_b3s-frontend":"x"}`, "create_override_params.meta_b3s-frontend: is set by b3scale alone"},
 		{"an override of meetingID", `"join_override_params":{"meetingID":"xx"}`, "join_override_params.meetingID: is set by b3scale alone"},
 		{"a default of meetingID", `"create_default_params":{"meetingID":"xx"}`, "create_default_params.meetingID: is set by b3scale alone"},
 		{"a default of the checksum", `"join_default_params":{"checksum":"x"}`, "join_default_params.checksum: is set by b3scale alone"},
+
+		{"metadata in two spellings", `"create_override_params":{"meta_Course":"a","META_course":"b"}`,
+			"create_override_params.META_course: should be there in one spelling; create_override_params.meta_Course: should be there in one spelling"},
+		{"metadata with blanks around", `"join_default_params":{" meta_a":"1","meta_a":"1"}`,
+			"join_default_params. meta_a: should be there in one spelling; join_default_params.meta_a: should be there in one spelling"},
 
 		{"no number", `"create_default_params":{"duration":"soon"}`, "create_default_params.duration: must be a whole number between 0 and 2147483647"},
 		{"neither true nor false", `"create_override_params":{"record":"yes"}`, "create_override_params.record: must be true or false"},

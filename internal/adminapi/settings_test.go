@@ -211,6 +211,40 @@ func TestTenantsKeepTheirLimits(t *testing.T) {
 	})
 }
 
+// A presentation that an operator forces on a tenant stays, wherever it is set.
+func TestTenantsKeepForcedPresentations(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{})
+	owner := token("me", auth.Owner)
+	own := h.ask(admin, "POST /frontends", `{"bbb":{"key":"own","secret":"s"},"account_ref":"me","settings":{"default_presentation":{"url":"https://example.org/own.pdf","force":true}}}`).frontend()
+	bare := h.ask(admin, "POST /frontends", `{"bbb":{"key":"bare","secret":"s"},"account_ref":"me"}`).frontend()
+	changes := []string{`null`, `{"url":""}`, `{"url":"https://example.org/b.pdf"}`, `{"force":false}`, `{"url":"https://example.org/b.pdf","force":true}`}
+	refused := func(name, id string, bodies ...string) {
+		t.Helper()
+		for _, body := range bodies {
+			before := h.storedFrontend(id).Version
+			a := h.ask(owner, "PATCH /frontends/"+id, `{"settings":{"default_presentation":`+body+`}}`).is(http.StatusForbidden)
+			if got := a.fields(); got != "settings.default_presentation: this action is not allowed" || h.storedFrontend(id).Version != before {
+				t.Errorf("%s, %s: got %s", name, body, got)
+			}
+		}
+	}
+	allowed := func(id, body string) {
+		t.Helper()
+		h.ask(owner, "PATCH /frontends/"+id, `{"settings":{"default_presentation":`+body+`}}`).is(http.StatusOK)
+	}
+	refused("its own", own.ID, changes...)
+	allowed(own.ID, `{"url":"https://example.org/own.pdf","force":true}`) // as it is
+	refused("force is for operators", bare.ID, changes[4])
+	allowed(bare.ID, `{"url":"https://example.org/a.pdf"}`)
+	allowed(bare.ID, `null`)
+	h.ask(admin, "PATCH /frontend-defaults", `{"default_presentation":{"url":"https://example.org/all.pdf","force":true}}`).is(http.StatusOK)
+	refused("the default", bare.ID, changes[1:]...)
+	allowed(bare.ID, `null`)
+	h.ask(admin, "PATCH /frontend-defaults", `{"default_presentation":{"force":false}}`).is(http.StatusOK)
+	allowed(bare.ID, `{"url":""}`)
+}
+
 // A host name is one frontend's.
 func TestHostsAreUnique(t *testing.T) {
 	t.Parallel()

@@ -72,7 +72,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-const token = "t0ken"
+const token = "t0ken-of-the-agent"
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -266,6 +266,9 @@ func (h *harness) text(server, salt string) string {
 	return "bigbluebutton.web.serverURL=" + server + "\nsecuritySalt=" + salt + "\nredisHost=" + host + "\nredisPort=" + port + "\n"
 }
 
+// hidden is what the tests use and no log may show.
+var hidden = []string{logtest.Secret("s3cret"), logtest.Secret("n3w-s3cret"), logtest.Secret(token), logtest.Secret("mpR4tZ9w"), logtest.Person("Ada")}
+
 // start runs the agent until the test ends or stopped is called.
 func (h *harness) start() {
 	h.t.Helper()
@@ -281,7 +284,7 @@ func (h *harness) start() {
 		if h.t.Failed() {
 			h.t.Logf("log:\n%s", h.log)
 		}
-		for _, hidden := range []string{"s3cret", "n3w-s3cret", token, "Ada", "mpR4tZ9w"} {
+		for _, hidden := range hidden {
 			if strings.Contains(h.log.String(), hidden) {
 				h.t.Errorf("the log shows %q", hidden)
 			}

@@ -13,6 +13,7 @@ import (
 	"b3scale"
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
+	"b3scale/internal/logtest"
 	"b3scale/internal/pgtest"
 )
 
@@ -139,6 +140,7 @@ func newAgentSite(t *testing.T) *agentSite {
 				_ = client.Publish(context.Background(), channel, message).Err() // lost while Redis is away, as on a node
 			},
 		})
+		logtest.Node(t, n)
 		s.nodes = append(s.nodes, n)
 		properties = append(properties, writeProperties(t, n, server.addr))
 	}

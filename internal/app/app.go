@@ -95,7 +95,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	a.intake = callbacks.NewIntake(a.outbox, relay, mind, log)
 	a.ready.Degraded = a.degraded
 	door := gateway.New(mind, log, gateway.Options{
-		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), ExtraResources: cfg.ExtraResources,
+		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), MaxBodies: int64(cfg.MaxBodies), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout, RequestTimeout: opts.Cluster.RequestTimeout, NodeCalls: cfg.NodeCalls, Trusted: cfg.TrustedProxies,
 		Done: requested(counts), Unproven: counts.Unproven,
 	})
@@ -104,7 +104,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	a.showMetrics(table, door)
 	a.apart = a.newApart()
 	a.server = &http.Server{
-		Handler:           web.RequestID(counts.Doors(web.AccessLog(log, web.Access(cfg.AccessLog), cfg.TrustedProxies, web.Recover(log, handler)))),
+		Handler:           a.watched(handler),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		ReadTimeout:       cfg.RequestTimeout,
 		WriteTimeout:      cfg.WriteTimeout,
@@ -113,6 +113,13 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return a, nil
+}
+
+// watched gives every request its id, its count, its line in the log, and an
+// answer if it panics.
+func (a *App) watched(next http.Handler) http.Handler {
+	line := web.AccessLog(a.log, web.Access(a.cfg.AccessLog), a.cfg.TrustedProxies, web.Recover(a.log, next))
+	return web.RequestID(a.metrics.Doors(line))
 }
 
 // operatorsDoor is open only where tokens can be told from forgeries.

@@ -16,6 +16,7 @@ import (
 
 	"b3scale"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 )
 
 // callbackFixture is one entry of testdata/callbacks.json.
@@ -50,6 +51,7 @@ func newWire(t *testing.T) *wire {
 	fixture := fixtures(t)["recordingReady"]
 	n := bbbtest.New(bbbtest.Options{Secret: fixture.Secret, CallbackPauses: []time.Duration{time.Millisecond}})
 	t.Cleanup(n.Close)
+	logtest.Node(t, n)
 	return &wire{newCallbackSite(t, []*bbbtest.Node{n}), n}
 }
 

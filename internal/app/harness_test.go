@@ -62,6 +62,15 @@ type instance struct {
 }
 
 func environ(file string, more ...string) []string {
+	for _, secret := range []string{frontendSecret, nodeSecret} {
+		logtest.Secret(secret)
+	}
+	for _, line := range more {
+		if name, value, _ := strings.Cut(line, "="); strings.HasSuffix(name, "_SECRET") && value != "" {
+			logtest.Secret(value)
+		}
+	}
+	logtest.Person("Ada") // she joins in most tests
 	return append([]string{"B3SCALE_DB_URL=sqlite:" + file, "B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_LEVEL=debug"}, more...)
 }
 
@@ -131,6 +140,7 @@ func node(t testing.TB, opts bbbtest.Options) *bbbtest.Node {
 	opts.Secret = nodeSecret
 	n := bbbtest.New(opts)
 	t.Cleanup(n.Close)
+	logtest.Node(t, n)
 	return n
 }
 
@@ -267,6 +277,11 @@ func (b *syncBuffer) String() string {
 // noSecrets fails when a text tells one.
 func noSecrets(t testing.TB, what, text string, more ...string) {
 	t.Helper()
+	for _, secret := range append(more, frontendSecret, nodeSecret) {
+		if len(secret) >= 6 { // not the beginning of one
+			logtest.Secret(secret)
+		}
+	}
 	for _, secret := range append(more, frontendSecret, nodeSecret, "checksum=") {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s tells %q: %s", what, secret, text)

@@ -10,6 +10,7 @@ import (
 
 	"b3scale"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 )
 
 func TestKill9LosesNoAcknowledgedMeeting(t *testing.T) {
@@ -90,6 +91,7 @@ func startNodes(t *testing.T, n int) []*bbbtest.Node {
 	nodes := make([]*bbbtest.Node, n)
 	for i := range nodes {
 		nodes[i] = bbbtest.Start(t, bbbtest.Options{Name: fmt.Sprintf("bbb%d", i), Version: []string{"3.0", "2.7", "2.5", "3.0"}[i%4]})
+		logtest.Node(t, nodes[i])
 	}
 	return nodes
 }

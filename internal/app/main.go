@@ -132,21 +132,27 @@ func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		good = false
 		_, _ = fmt.Fprintf(stdout, "problem  %s: %v\n", what, err)
 	}
-	for _, address := range []string{cfg.Listen, cfg.MetricsListen} {
-		if address == "" {
-			continue
-		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-		if err == nil {
-			err = listener.Close()
-		}
-		tell("listen on "+address, err)
-	}
+	checkListeners(ctx, cfg, tell)
 	checkStore(ctx, cfg, tell)
 	if !good {
 		return errProblems
 	}
 	return nil
+}
+
+// checkListeners keeps each one open until all are: two of the same address
+// are found only then.
+func checkListeners(ctx context.Context, cfg config.Config, tell func(what string, err error)) {
+	for _, l := range []struct{ name, address string }{{nameListen, cfg.Listen}, {nameMetricsListen, cfg.MetricsListen}} {
+		if l.address == "" {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.address)
+		if err == nil {
+			defer func() { _ = listener.Close() }() // nobody has come
+		}
+		tell("listen on "+l.name+"="+l.address, err)
+	}
 }
 
 func checkStore(ctx context.Context, cfg config.Config, tell func(what string, err error)) {

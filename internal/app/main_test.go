@@ -172,6 +172,20 @@ func TestCheck(t *testing.T) {
 	noSecrets(t, "stderr", stderr)
 }
 
+// Two listeners cannot have one address, however it is written.
+func TestCheckFindsOneAddressTwice(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	for _, metrics := range []string{address, ":" + port} {
+		env := append(environ(file(t)), "B3SCALE_LISTEN_HTTP="+address, "B3SCALE_METRICS_LISTEN="+metrics)
+		code, stdout, _ := run([]string{"check"}, env)
+		if want := "problem  listen on B3SCALE_METRICS_LISTEN=" + metrics + ": "; code != 1 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, %s, want %q", code, stdout, want)
+		}
+	}
+}
+
 func TestCheckBesideADaemon(t *testing.T) {
 	t.Parallel()
 	env := environ(file(t))

@@ -90,23 +90,29 @@ func (a *App) newApart() apart {
 	profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return apart{server: &http.Server{
-		Handler: web.Handler(http.NotFoundHandler(), nil, &a.ready,
+		Handler: a.watched(web.Handler(http.NotFoundHandler(), nil, &a.ready,
 			web.Door{Handler: a.metrics.Handler(), Patterns: []string{"GET /metrics"}},
-			web.Door{Handler: profiles, Patterns: []string{"/debug/pprof/"}}),
+			web.Door{Handler: profiles, Patterns: []string{"/debug/pprof/"}})),
 		ReadHeaderTimeout: a.cfg.ReadHeaderTimeout,
 		IdleTimeout:       a.cfg.IdleTimeout, // and no limit for answers: a profile takes as long as it is told to
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}}
 }
 
+// The settings of the listeners.
+const (
+	nameListen        = "B3SCALE_LISTEN_HTTP"
+	nameMetricsListen = "B3SCALE_METRICS_LISTEN"
+)
+
 // listen opens the listeners, or none.
 func (a *App) listen(ctx context.Context) error {
-	main, err := listenOn(ctx, "B3SCALE_LISTEN_HTTP", a.cfg.Listen)
+	main, err := listenOn(ctx, nameListen, a.cfg.Listen)
 	if err != nil {
 		return err
 	}
 	if a.apart.server != nil {
-		if a.apart.listener, err = listenOn(ctx, "B3SCALE_METRICS_LISTEN", a.cfg.MetricsListen); err != nil {
+		if a.apart.listener, err = listenOn(ctx, nameMetricsListen, a.cfg.MetricsListen); err != nil {
 			_ = main.Close() // nobody has come yet
 			return err
 		}

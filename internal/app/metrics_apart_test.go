@@ -12,7 +12,7 @@ import (
 // profiles.
 func TestMetricsApart(t *testing.T) {
 	t.Parallel()
-	d := start(t, environ(file(t), "B3SCALE_METRICS_LISTEN=127.0.0.1:0", "B3SCALE_METRICS_COMPAT=no"))
+	d := start(t, environ(file(t), "B3SCALE_METRICS_LISTEN=127.0.0.1:0", "B3SCALE_METRICS_COMPAT=no", "B3SCALE_ACCESS_LOG=all"))
 	for _, c := range []struct {
 		url    string
 		status int
@@ -33,6 +33,8 @@ func TestMetricsApart(t *testing.T) {
 			t.Errorf("%s: %d %.200s, want %d with %q", c.url, status, body, c.status, c.body)
 		}
 	}
+	d.tellsOf("/metrics", http.StatusOK)
+	d.tellsOf("/debug/pprof/goroutine", http.StatusOK)
 	if d.MetricsURL() == d.URL() {
 		t.Error("both are one listener")
 	}
@@ -46,6 +48,29 @@ func TestMetricsApart(t *testing.T) {
 	if status, _ := get(t, url+"/healthz"); status != 0 {
 		t.Errorf("after Stop somebody answers %d", status)
 	}
+}
+
+// tellsOf wants requests to have a line in the log, and their answers an id.
+func (d *instance) tellsOf(path string, status int) {
+	d.Helper()
+	answer, err := http.Get(d.MetricsURL() + path)
+	if err != nil {
+		d.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	id := answer.Header.Get("X-Request-Id")
+	if answer.StatusCode != status || id == "" {
+		d.Errorf("%s: status %d, id %q, want %d and an id", path, answer.StatusCode, id, status)
+	}
+	line := `"request_id":"` + id + `"`
+	eventually(d, "there is a line for "+path, func() bool { // it is written when all is sent
+		for l := range strings.Lines(d.log.String()) {
+			if strings.Contains(l, line) && strings.Contains(l, `"msg":"request"`) && strings.Contains(l, `"path":"`+path+`"`) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // A start without the metrics that an operator wants is none.

@@ -13,6 +13,7 @@ import (
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
 	"b3scale/internal/config"
+	"b3scale/internal/logtest"
 )
 
 // What stands here must not be in any log. Each is used below.
@@ -31,6 +32,10 @@ const (
 // gets into the log, and the log is there.
 func TestNothingSecretIsLogged(t *testing.T) {
 	t.Parallel()
+	for _, secret := range []string{passwordA, passwordM, passwordSet, callbackSent, newSecret} {
+		logtest.Secret(secret)
+	}
+	logtest.Person(somebody)
 	for format, access := range map[config.LogFormat]config.AccessLog{config.LogJSON: config.AccessAll, config.LogText: config.AccessErrors} {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,7 @@ func (in *Intake) TakeGet(ctx context.Context, t b3scale.CallbackTicket, token, 
 	}
 	key, room := b3scale.MeetingKey{FrontendID: f.ID, MeetingID: t.MeetingID}, ""
 	if t.MeetingID != "" {
-		superseded := false
+		var superseded bool
 		if superseded, room, err = in.meetings.MeetingMayHaveEnded(ctx, key, t.Generation); err != nil {
 			return err
 		}

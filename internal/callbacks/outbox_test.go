@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"b3scale"
+	"b3scale/internal/logtest"
 	"b3scale/internal/sqlstore"
 )
 
@@ -85,17 +85,17 @@ var local = Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 func newHarness(t *testing.T, opts Options) *harness {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "b3scale.db"), sqlstore.Options{Log: slog.New(slog.DiscardHandler)})
+	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "b3scale.db"), sqlstore.Options{Log: logtest.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	f, err := store.AddFrontend(t.Context(), b3scale.Frontend{Key: "moodle", Secret: "tenant secret", Active: true}, b3scale.Actor{})
+	f, err := store.AddFrontend(t.Context(), b3scale.Frontend{Key: "moodle", Secret: logtest.Secret[b3scale.Secret]("tenant secret"), Active: true}, b3scale.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	opts.Poll, opts.Pause = 20*time.Millisecond, time.Millisecond
-	h := &harness{T: t, store: store, frontend: f, outbox: New(store, frontends{f}, slog.New(slog.DiscardHandler), opts)}
+	h := &harness{T: t, store: store, frontend: f, outbox: New(store, frontends{f}, logtest.Logger(), opts)}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.outbox.Run(ctx) }()

@@ -91,7 +91,7 @@ func (r *Relay) rewrite(params *bbb.Params, name string, always bool, t b3scale.
 	if address == "" && !always {
 		return
 	}
-	known := false
+	var known bool
 	if t.Target, known = r.target(t.FrontendID, address); !known && !always {
 		params.Delete(name)
 		return

@@ -32,6 +32,11 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 		req.Params.Set("parentMeetingID", r.NodeID)
 	}
 	key := b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}
+	done, err := c.mayOpenBreakout(ctx, req.Frontend, key)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	call := c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
 	answer, err := c.call(ctx, b, c.opts.CreateTimeout, call)
 	if err != nil {

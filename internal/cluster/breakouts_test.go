@@ -18,7 +18,7 @@ func (s *site) createBreakout(id, parent string, pairs ...string) (*bbb.Answer, 
 		p.Set("parentMeetingID", parent)
 	}
 	p.Append(params(pairs...))
-	return s.c.Create(s.ctx, CreateRequest{Frontend: &s.frontend, MeetingID: id, Params: p})
+	return s.c.Create(s.ctx, CreateRequest{Frontend: s.c.Frontend(frontendKey), MeetingID: id, Params: p})
 }
 
 // Breakout rooms that moderators open never pass us. Lists bring them and take

@@ -53,9 +53,9 @@ func callFailure(err error) CallFailure {
 }
 
 // timed tells Calls of what began then. Who goes away says nothing about the
-// node.
+// node; one that keeps a request until its deadline does.
 func (c *Cluster) timed(ctx context.Context, backendID, resource string, begin time.Time, err error) {
-	if err == nil || ctx.Err() == nil {
+	if err == nil || !errors.Is(context.Cause(ctx), context.Canceled) {
 		c.opts.Calls.Called(backendID, resource, time.Since(begin), callFailure(err))
 	}
 }

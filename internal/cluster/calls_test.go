@@ -7,6 +7,7 @@ import (
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 )
 
 // create asks for a meeting as a frontend does; pairs are further parameters.
@@ -62,7 +63,7 @@ func (s *site) ended(id string, pairs ...string) {
 
 // join asks for the address of a meeting.
 func (s *site) join(id string) (string, error) {
-	return s.c.Join(s.ctx, s.key(id), params("meetingID", nodeID(id), "fullName", "Ada", "role", "VIEWER"))
+	return s.c.Join(s.ctx, s.key(id), params("meetingID", nodeID(id), "fullName", logtest.Person("Ada"), "role", "VIEWER"))
 }
 
 // list takes in one list of a node, as the n-th in a row that the test asked

@@ -50,7 +50,7 @@ type Options struct {
 	BodyTimeout    time.Duration // 40 s for one with a presentation: nodes fetch it first
 	CallTimeout    time.Duration // 10 s for every other call
 	JoinWait       time.Duration // 3 s for a meeting that is being created
-	PlaceWait      time.Duration // 300 ms for a reservation; then a join goes on without
+	PlaceWait      time.Duration // 3 s for a reservation while the store answers; without it a join goes on at once
 	PlaceHold      time.Duration // 60 s until it lapses if nobody comes
 
 	HealAfter    time.Duration // a row may be creating for 60 s
@@ -73,7 +73,7 @@ func (o Options) withDefaults() Options {
 		{&o.ListInterval, 10 * time.Second}, {&o.ListTimeout, 20 * time.Second},
 		{&o.RequestTimeout, 55 * time.Second}, {&o.CreateTimeout, 20 * time.Second},
 		{&o.BodyTimeout, 40 * time.Second}, {&o.CallTimeout, 10 * time.Second}, {&o.JoinWait, 3 * time.Second},
-		{&o.PlaceWait, rowBudget}, {&o.PlaceHold, time.Minute},
+		{&o.PlaceWait, 3 * time.Second}, {&o.PlaceHold, time.Minute},
 		{&o.HealAfter, time.Minute}, {&o.PurgeAfter, 7 * 24 * time.Hour}, {&o.OrphanLease, 30 * time.Second},
 	} {
 		if *d.field == 0 {

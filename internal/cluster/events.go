@@ -45,7 +45,8 @@ type Batch struct {
 	Lost   int64 // events before these that are gone for good
 }
 
-// EventStats count what became of events since the start.
+// EventStats count what became of events since the start. Gaps are those that
+// agents told of.
 type EventStats struct{ Taken, Stale, Unknown, Gaps, Batches int64 }
 
 // events is what they have changed and the store does not know yet.
@@ -90,16 +91,24 @@ func (c *Cluster) TakeEvents(backendID string, b Batch) (acknowledged int64, rec
 	a := c.agentOn(backendID)
 	a.mu.Lock()
 	fresh, current := a.takesBoot(b.Boot)
-	gap, jump := b.Lost > 0, false
+	// An agent that starts knows nothing of what was before: that is no gap in
+	// what it tells. Numbers that are missing here another instance has taken,
+	// or else the agent says that they are lost. The list is for the case that
+	// the other one has died with them.
+	gap, jump, news := false, false, len(b.Events) == 0
 	for i := range b.Events {
 		e := &b.Events[i]
 		acknowledged = max(acknowledged, e.Sequence)
 		jump = jump || current && e.Sequence > a.next && (a.next > 0 || e.Sequence > 1)
-		gap = gap || e.Kind == EventGap
+		if e.Sequence >= a.next { // not sent again because our answer was lost
+			news = true
+			gap = gap || e.Kind == EventGap && e.Sequence > 1
+		}
 		if current {
 			a.next = max(a.next, e.Sequence+1)
 		}
 	}
+	gap = gap || news && b.Lost > 0
 	if current {
 		acknowledged = max(acknowledged, a.next-1)
 	}
@@ -110,9 +119,11 @@ func (c *Cluster) TakeEvents(backendID string, b Batch) (acknowledged int64, rec
 	}
 	now := time.Now()
 	c.apply(backendID, b.Boot, b.Events, now)
-	if gap || fresh || jump {
+	if gap {
 		c.events.gaps.Add(1)
-		reconcile = c.wantList(backendID, !gap && (jump || fresh))
+	}
+	if gap || fresh || jump {
+		reconcile = c.wantList(backendID, !gap)
 	}
 	return acknowledged, reconcile
 }

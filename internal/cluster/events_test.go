@@ -11,6 +11,7 @@ import (
 
 	"b3scale"
 	"b3scale/bbb/bbbtest"
+	"b3scale/internal/logtest"
 )
 
 // teller is an agent without a node: it tells an instance what a test likes.
@@ -69,7 +70,7 @@ func (a *teller) leaves(id string, people ...string) {
 }
 
 func arrival(room, name string) Event {
-	ext, viewer := name, "VIEWER"
+	ext, viewer := logtest.Person(name), "VIEWER"
 	return Event{Kind: EventAttendee, Meeting: room, UserID: "w_" + name, Joined: true, Person: PersonFacts{Name: &name, ExternalUserID: &ext, Role: &viewer}}
 }
 
@@ -227,12 +228,21 @@ func TestListsAndEvents(t *testing.T) {
 // Whatever is missing makes the backend be listed.
 func TestGapsLeadToALists(t *testing.T) {
 	t.Parallel()
-	for name, tell := range map[string]func(a *teller){
-		"gap":     func(a *teller) { a.tell(Event{Kind: EventGap}) },
-		"lost":    func(a *teller) { a.c.TakeEvents(a.s.backends[0], Batch{Boot: a.boot, Lost: 1}) },
-		"jump":    func(a *teller) { a.sequence += 5; a.tell(Event{Kind: EventScreenshare}) },
-		"boot":    func(a *teller) { a.boot, a.sequence = "boot-2", 0; a.tell(Event{Kind: EventScreenshare}) },
-		"unknown": func(a *teller) { a.tell(arrival("nobody-knows", "Ada")) },
+	for name, c := range map[string]struct {
+		gaps int64 // that are counted: those that the agent tells of
+		tell func(a *teller)
+	}{
+		"gap":  {1, func(a *teller) { a.tell(Event{Kind: EventGap}) }},
+		"lost": {1, func(a *teller) { a.c.TakeEvents(a.s.backends[0], Batch{Boot: a.boot, Lost: 1}) }},
+		"lost, told again": {1, func(a *teller) {
+			a.sequence++
+			for range 3 {
+				a.c.TakeEvents(a.s.backends[0], Batch{Boot: a.boot, Lost: 7, Events: []Event{{Kind: EventScreenshare, Sequence: a.sequence}}})
+			}
+		}},
+		"jump":    {0, func(a *teller) { a.sequence += 5; a.tell(Event{Kind: EventScreenshare}) }},
+		"boot":    {0, func(a *teller) { a.boot, a.sequence = "boot-2", 0; a.tell(Event{Kind: EventGap}) }},
+		"unknown": {0, func(a *teller) { a.tell(arrival("nobody-knows", "Ada")) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -243,7 +253,11 @@ func TestGapsLeadToALists(t *testing.T) {
 				time.Sleep(time.Minute)
 				s.nodes[0].Join(nodeID("class"), bbbtest.Attendee{FullName: "Ada"})
 				s.nodes[0].ResetRequests()
-				tell(a)
+				before := s.c.EventStats().Gaps
+				c.tell(a)
+				if got := s.c.EventStats().Gaps - before; got != c.gaps {
+					t.Errorf("%d gaps are counted, want %d", got, c.gaps)
+				}
 				time.Sleep(10 * time.Second)
 				if n := len(s.nodes[0].Calls("getMeetings")); n != 1 {
 					t.Errorf("%d lists, want 1", n)

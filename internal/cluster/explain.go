@@ -217,6 +217,9 @@ func (c *Cluster) explainBreakout(ctx context.Context, x *Explanation, req Creat
 		x.Refused = unreachable(nil)
 	default:
 		x.Home = &Home{BackendID: m.BackendID, Generation: m.Generation, State: m.State, OfParent: true}
+		if _, full := c.tooManyRooms(req.Frontend, key, 0); full {
+			x.Refused = errMeetingsLimit
+		}
 	}
 	if c.opts.Observe {
 		x.Refused = errObserving

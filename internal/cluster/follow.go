@@ -148,6 +148,7 @@ func (c *Cluster) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.silent.answers.Add(1)
 	if err := c.refresh(ctx, stale); err != nil {
 		return err
 	}

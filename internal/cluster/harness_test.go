@@ -107,12 +107,14 @@ func (s *site) startNodes() {
 		if s.plan.node != nil {
 			s.plan.node(i, &o)
 		}
+		var n *bbbtest.Node
 		if s.plan.sockets {
-			s.nodes = append(s.nodes, bbbtest.Start(s.t, o))
-			continue
+			n = bbbtest.Start(s.t, o)
+		} else {
+			n = bbbtest.New(o)
+			s.t.Cleanup(n.Close)
 		}
-		n := bbbtest.New(o)
-		s.t.Cleanup(n.Close)
+		logtest.Node(s.t, n)
 		s.nodes = append(s.nodes, n)
 	}
 	var opts bbb.ClientOptions
@@ -170,7 +172,7 @@ func (s *site) configure() {
 	s.backends = make([]string, len(s.nodes))
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		s.frontend, err = s.store.AddFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: "frontend-secret", Active: true, Settings: s.plan.settings}, b3scale.Actor{})
+		s.frontend, err = s.store.AddFrontend(s.ctx, b3scale.Frontend{Key: frontendKey, Secret: logtest.Secret[b3scale.Secret]("frontend-secret"), Active: true, Settings: s.plan.settings}, b3scale.Actor{})
 		s.frontend.Policy = s.frontend.Settings
 		return err
 	})

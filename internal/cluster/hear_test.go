@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"b3scale"
 	"b3scale/bbb"
+	"b3scale/internal/logtest"
 	"b3scale/internal/routing"
 )
 
@@ -57,7 +57,7 @@ func (h *hearer) lists() int {
 func (s *site) hearer() *hearer {
 	s.t.Helper()
 	h := &hearer{s: s}
-	h.Cluster = New(s.store, routing.NewTable(s.plan.load), h, slog.New(slog.DiscardHandler), Options{Instance: "hearer", Changes: h})
+	h.Cluster = New(s.store, routing.NewTable(s.plan.load), h, logtest.Logger(), Options{Instance: "hearer", Changes: h})
 	if err := h.Load(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}

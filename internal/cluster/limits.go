@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"b3scale"
@@ -44,23 +45,20 @@ func (c *Cluster) LimitHits() map[LimitHit]int64 {
 	return all
 }
 
-// Unreserved counts people who were let in without a reservation because the
-// store did not answer.
-func (c *Cluster) Unreserved() int64 { return c.limits.silent.unvalidated.Load() }
-
 // limits is what is remembered of frontends' limits.
 type limits struct {
-	byFrontend sync.Map    // id -> *frontendLimits
-	silent     silentStore // of reservations
+	byFrontend sync.Map // id -> *frontendLimits
+	unreserved atomic.Int64
 }
 
 type frontendLimits struct {
-	// turns has room for those who may ask the store at a time. They wait there
-	// for each other anyway, where it would look as if it did not answer.
-	turns chan struct{}
+	places, claims turns // those who may ask the store at a time
 
-	mu   sync.Mutex
-	hits map[Limit]*hits
+	mu      sync.Mutex
+	hits    map[Limit]*hits
+	opening int // breakout rooms that nodes are asked for
+	taken   int // as the store counted when somebody last wanted a place
+	takenAt time.Time
 }
 
 // hits of one limit.
@@ -70,15 +68,12 @@ type hits struct {
 	untold int
 }
 
-const (
-	turnsAtATime = 4
-	tellEvery    = time.Minute
-)
+const tellEvery = time.Minute
 
 func (l *limits) of(frontendID string) *frontendLimits {
 	v, ok := l.byFrontend.Load(frontendID)
 	if !ok {
-		v, _ = l.byFrontend.LoadOrStore(frontendID, &frontendLimits{turns: make(chan struct{}, turnsAtATime), hits: map[Limit]*hits{}})
+		v, _ = l.byFrontend.LoadOrStore(frontendID, &frontendLimits{places: newTurns(), claims: newTurns(), hits: map[Limit]*hits{}})
 	}
 	return v.(*frontendLimits)
 }
@@ -104,35 +99,42 @@ func limitReached(key, message string) error {
 	return b3scale.Errorf(b3scale.LimitReached, "%s", message).Because(&bbb.Failure{Key: key, Message: message})
 }
 
-// admit decides whether one more may join a meeting, and reserves the place. Who
-// is in a breakout room has a place in its parent. An instance that observes
-// refuses nobody.
+// admit decides whether one more may join a meeting, and reserves the place. An
+// instance that observes refuses nobody.
 func (c *Cluster) admit(ctx context.Context, r *routing.Room, params *bbb.Params) error {
 	f := c.table.FrontendByID(r.Key.FrontendID)
-	if f == nil || r.Breakout || c.opts.Observe {
+	if f == nil || c.opts.Observe {
 		return nil
 	}
 	l := f.Policy.AttendeesLimit
 	if l == nil || l.Limit <= 0 || l.ModeratorsExempt && moderates(params, r) {
 		return nil
 	}
+	beside := 0
+	if r.Breakout {
+		beside = c.inBreakouts(f)
+	}
 	if l.Mode == b3scale.LimitWarns {
 		// What memory knows will do: nobody is kept waiting for a warning.
-		if there := c.attendees(f); there >= l.Limit {
+		if there := c.attendees(f) + beside; there >= l.Limit {
 			c.hit(ctx, f, LimitWarning, r.Key, there, l.Limit)
 		}
 	}
 	if !blocksJoins(l) {
 		return nil
 	}
-	taken, ok := c.reserve(ctx, b3scale.Place{
-		Key: r.Key, Holder: holderKey(r.Key.MeetingID, params), Arrival: joinArrivalKey(r.Key.MeetingID, params),
-		Hold: c.opts.PlaceHold, Limit: l.Limit, ModeratorsExempt: l.ModeratorsExempt,
-	})
-	if ok {
-		return nil
+	taken, ok := c.attendees(f), false
+	if left := l.Limit - beside; left > 0 {
+		var err error
+		taken, ok, err = c.reserve(ctx, b3scale.Place{
+			Key: r.Key, Holder: holderKey(r.Key.MeetingID, params), Arrival: joinArrivalKey(r.Key.MeetingID, params),
+			Hold: c.opts.PlaceHold, Limit: left, ModeratorsExempt: l.ModeratorsExempt, Look: c.nearlyFull(f, left),
+		})
+		if err != nil || ok {
+			return err
+		}
 	}
-	c.hit(ctx, f, LimitAttendees, r.Key, taken, l.Limit)
+	c.hit(ctx, f, LimitAttendees, r.Key, taken+beside, l.Limit)
 	return errAttendeesLimit
 }
 
@@ -148,52 +150,6 @@ func moderates(params *bbb.Params, r *routing.Room) bool {
 	password := bbb.Clean(params.Get("password"))
 	return password != "" && password == r.ModeratorPW
 }
-
-// reserve asks the store for a place. When it does not answer everybody is let
-// in and counted: a join must work without it.
-func (c *Cluster) reserve(ctx context.Context, p b3scale.Place) (taken int, ok bool) {
-	leave, err := c.inTurn(ctx, p.Key.FrontendID)
-	if err == nil {
-		defer leave()
-	}
-	if err == nil && c.limits.silent.ask() {
-		soon, cancel := context.WithTimeout(ctx, c.opts.PlaceWait)
-		defer cancel()
-		taken, ok, err = c.store.TakePlace(soon, p)
-		if ctx.Err() == nil { // a client that leaves says nothing about the store
-			c.limits.silent.heard(err)
-		}
-		if err == nil {
-			return taken, ok
-		}
-		c.log.DebugContext(ctx, "no place reserved", "meeting", p.Key, "error", err)
-	}
-	if ctx.Err() == nil {
-		c.limits.silent.unvalidated.Add(1)
-	}
-	return 0, true
-}
-
-// inTurn waits until the limits of a frontend may be asked for. One instance on
-// a database of its own need not: its writes go together.
-func (c *Cluster) inTurn(ctx context.Context, frontendID string) (leave func(), err error) {
-	if !c.shared() {
-		return func() {}, nil
-	}
-	turns := c.limits.of(frontendID).turns
-	wait := time.NewTimer(10 * c.opts.PlaceWait)
-	defer wait.Stop()
-	select {
-	case turns <- struct{}{}:
-		return func() { <-turns }, nil
-	case <-wait.C:
-		return nil, errBusy
-	case <-ctx.Done():
-		return nil, errBusy
-	}
-}
-
-var errBusy = b3scale.Errorf(b3scale.Unavailable, "too much is being counted at the moment, please try again")
 
 // mayCreate refuses a meeting that does not live yet when the frontend has all
 // the people that it may have. Memory counts: those who come while a meeting is
@@ -221,13 +177,15 @@ func (c *Cluster) crowded(f *b3scale.Frontend, key b3scale.MeetingKey) (there in
 func (c *Cluster) claimMeeting(ctx context.Context, f *b3scale.Frontend, claim b3scale.Claim) (b3scale.Meeting, bool, error) {
 	if l := f.Policy.MeetingsLimit; l != nil && l.Limit > 0 {
 		claim.MaxMeetings = l.Limit
-		leave, err := c.inTurn(ctx, f.ID)
+		leave, err := c.turnToClaim(ctx, f.ID)
 		if err != nil {
 			return b3scale.Meeting{}, false, err
 		}
 		defer leave()
 	}
+	since := c.silent.answers.Load()
 	m, fit, err := c.store.ClaimMeeting(ctx, claim)
+	c.answered(since, err)
 	if b3scale.CodeOf(err) == b3scale.LimitReached {
 		c.hit(ctx, f, LimitMeetings, claim.Key, claim.MaxMeetings, claim.MaxMeetings)
 		err = errMeetingsLimit
@@ -235,9 +193,53 @@ func (c *Cluster) claimMeeting(ctx context.Context, f *b3scale.Frontend, claim b
 	return m, fit, err
 }
 
+// mayOpenBreakout refuses a breakout room of an API client when the frontend has
+// as many meetings and breakout rooms as it may have. Memory counts: the store
+// knows no breakout rooms. Call done when the room is in memory, or never will be.
+func (c *Cluster) mayOpenBreakout(ctx context.Context, f *b3scale.Frontend, key b3scale.MeetingKey) (done func(), err error) {
+	l := c.limits.of(f.ID)
+	l.mu.Lock()
+	l.opening++
+	others := l.opening - 1
+	l.mu.Unlock()
+	done = func() {
+		l.mu.Lock()
+		l.opening--
+		l.mu.Unlock()
+	}
+	if there, full := c.tooManyRooms(f, key, others); full {
+		done()
+		c.hit(ctx, f, LimitMeetings, key, there, f.Policy.MeetingsLimit.Limit)
+		return nil, errMeetingsLimit
+	}
+	return done, nil
+}
+
+// tooManyRooms reports whether mayOpenBreakout refuses while so many others are
+// being opened.
+func (c *Cluster) tooManyRooms(f *b3scale.Frontend, key b3scale.MeetingKey, others int) (there int, full bool) {
+	l := f.Policy.MeetingsLimit
+	if l == nil || l.Limit <= 0 || c.table.Meeting(key) != nil {
+		return 0, false
+	}
+	n := c.table.FrontendCount(f.ID)
+	there = n.Meetings + n.Breakouts.Rooms + others
+	return there, there >= l.Limit
+}
+
 // attendees counts whom a frontend's limit counts, as memory knows them.
 func (c *Cluster) attendees(f *b3scale.Frontend) int {
 	n := c.table.FrontendCount(f.ID)
+	if f.Policy.AttendeesLimit.ModeratorsExempt {
+		return n.People - n.Moderators
+	}
+	return n.People
+}
+
+// inBreakouts is the same for those in breakout rooms, who are attendees, too, if
+// they came there from their meeting.
+func (c *Cluster) inBreakouts(f *b3scale.Frontend) int {
+	n := c.table.FrontendCount(f.ID).Breakouts
 	if f.Policy.AttendeesLimit.ModeratorsExempt {
 		return n.People - n.Moderators
 	}

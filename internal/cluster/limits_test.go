@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -161,26 +160,6 @@ func TestOtherModesOfTheAttendeesLimit(t *testing.T) {
 	})
 }
 
-func TestBreakoutRoomsAreNotLimited(t *testing.T) {
-	t.Parallel()
-	inBubble(t, plan{nodes: 1}, func(t *testing.T, s *site) {
-		s.limited(func(v *b3scale.FrontendSettings) {
-			attendees(1, "")(v)
-			meetings(1)(v)
-		})
-		s.created("class")
-		if answer, err := s.createBreakout("group", nodeID("class")); err != nil || !answer.Succeeded() {
-			t.Fatal(err)
-		}
-		s.admits(true, "class", "userID", "ann")
-		s.admits(false, "class", "userID", "bob")
-		s.admits(true, "group", "userID", "bob")
-		if got := s.c.table.FrontendCount(s.frontend.ID); got.Meetings != 1 {
-			t.Errorf("memory counts %+v", got)
-		}
-	})
-}
-
 func TestMeetingsLimit(t *testing.T) {
 	t.Parallel()
 	inBubble(t, plan{nodes: 2}, func(t *testing.T, s *site) {
@@ -270,50 +249,6 @@ func TestLimitsHoldAcrossInstances(t *testing.T) {
 			t.Errorf("%d people have no reservation", unreserved)
 		}
 		time.Sleep(5 * time.Second) // all of them know all meetings
-	})
-}
-
-// A store that does not answer keeps nobody out, and nobody waiting.
-func TestJoinWithoutAReservation(t *testing.T) {
-	t.Parallel()
-	var hangs atomic.Bool
-	p := plan{nodes: 1, wrap: func(store b3scale.Store) b3scale.Store {
-		return tapped{store, func(ctx context.Context, method string, call func() error) error {
-			if method != "TakePlace" || !hangs.Load() {
-				return call()
-			}
-			pause(ctx, dbLimit)
-			return b3scale.Errorf(b3scale.Unavailable, "the store does not answer")
-		}}
-	}}
-	inBubble(t, p, func(t *testing.T, s *site) {
-		s.limited(attendees(1, ""))
-		all := s.members(2)
-		time.Sleep(15 * time.Second)
-		s.created("class")
-		s.admits(true, "class", "userID", "ann")
-		hangs.Store(true)
-		begin := time.Now()
-		var wg sync.WaitGroup
-		for i := range 50 {
-			wg.Go(func() { s.admits(true, "class", "userID", fmt.Sprint("user-", i)) })
-		}
-		wg.Wait()
-		if took := time.Since(begin); took > time.Second {
-			t.Errorf("they were let in after %v", took)
-		}
-		if got := all[0].Unreserved(); got != 50 {
-			t.Errorf("%d people are said to have no reservation, want 50", got)
-		}
-		hangs.Store(false)
-		time.Sleep(time.Second)
-		s.admits(false, "class", "userID", "bob")
-		ctx, cancel := context.WithCancel(s.ctx)
-		cancel()
-		_, _ = s.c.Join(ctx, s.key("class"), params("meetingID", nodeID("class"), "userID", "gone"))
-		if got := all[0].Unreserved(); got != 50 {
-			t.Errorf("a client that left was counted")
-		}
 	})
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // What operators change is in the store first and in our own memory when the
-// call returns. Nothing needs to be read again for that: a failure in between
-// would tell the operator that nothing was done. Other instances follow.
+// call returns. Hardly anything needs to be read again for that: a failure in
+// between would tell the operator that nothing was done. Other instances follow.
 
 // AddFrontend takes a frontend into service.
 func (c *Cluster) AddFrontend(ctx context.Context, f b3scale.Frontend, by b3scale.Actor) (b3scale.Frontend, error) {
@@ -47,13 +47,19 @@ func (c *Cluster) FrontendDefaults(ctx context.Context) (b3scale.FrontendSetting
 	return c.store.FrontendDefaults(ctx)
 }
 
-// EditFrontendDefaults changes them. edit may be called again.
+// EditFrontendDefaults changes them. edit may be called again. They have no
+// version that tells which of two edits came later, so they are read again.
 func (c *Cluster) EditFrontendDefaults(ctx context.Context, by b3scale.Actor, edit func(*b3scale.FrontendSettings) error) (b3scale.FrontendSettings, error) {
 	edited, err := c.store.EditFrontendDefaults(ctx, by, edit)
-	if err == nil {
-		c.configured(func(now time.Time) { c.table.SetDefaults(edited, now) })
+	if err != nil {
+		return edited, err
 	}
-	return edited, err
+	if err := c.LoadConfig(ctx); err != nil { // it is done
+		c.log.WarnContext(ctx, "defaults of frontends not read", "error", err)
+		c.configured(func(now time.Time) { c.table.SetDefaults(edited, now) })
+		c.reloadSoon()
+	}
+	return edited, nil
 }
 
 // AddBackend takes a backend into service: it is probed and listed at once.

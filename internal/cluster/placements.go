@@ -1,11 +1,13 @@
 package cluster
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
 
 	"b3scale"
+	"b3scale/bbb"
 )
 
 // PlacementStats count what became of creates since the start.
@@ -13,10 +15,14 @@ type PlacementStats struct {
 	Placed        int64                  // meetings that got a room on the backend that was chosen
 	Retries       int64                  // rounds after the first, and calls repeated at the same node
 	FailOvers     int64                  // places given up for another backend
-	Failures      map[b3scale.Code]int64 // creates that ended without an answer of a node, by reason
+	Failures      map[b3scale.Code]int64 // creates that ended without an answer of a node, by reason: a code or ByPolicy
 	OrphansBooked int64                  // by anybody, on the backends that this instance lists
 	OrphansOpen   int                    // there, as of their last lists
 }
+
+// ByPolicy is the reason of creates that were refused for what their frontend
+// asked. No operator can help there.
+const ByPolicy b3scale.Code = "policy"
 
 // placements counts it.
 type placements struct {
@@ -60,7 +66,16 @@ func (p *placements) ended(err error) {
 	if p.failures == nil {
 		p.failures = map[b3scale.Code]int64{}
 	}
-	p.failures[b3scale.CodeOf(err)]++
+	p.failures[reasonToFail(err)]++
+}
+
+func reasonToFail(err error) b3scale.Code {
+	code := b3scale.CodeOf(err)
+	_, refused := errors.AsType[*bbb.Failure](err)
+	if refused && code == "" || code == b3scale.InvalidArgument || errors.Is(err, b3scale.ErrTagsRefused) {
+		return ByPolicy
+	}
+	return code
 }
 
 // noteOrphans takes in what is booked on a backend that is being listed. What

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -70,6 +72,30 @@ func TestCallsAreTold(t *testing.T) {
 	}
 }
 
+// A node that keeps a request until its deadline is counted, a client that goes
+// away is not.
+func TestCallsThatAreGivenUp(t *testing.T) {
+	t.Parallel()
+	notes := &callNotes{}
+	inBubble(t, plan{nodes: 1, opts: Options{Calls: notes}}, func(t *testing.T, s *site) {
+		s.unchecked = true
+		s.nodes[0].SetFault(bbbtest.Fault{Kind: bbbtest.BlackHole})
+		notes.take()
+		ctx, cancel := context.WithCancel(s.ctx)
+		time.AfterFunc(time.Second, cancel)
+		_ = s.c.Ask(ctx, s.backends[0])
+		if got := notes.take(); len(got) != 0 {
+			t.Errorf("the client went away: got %v, want nothing", got)
+		}
+		ctx, cancel = context.WithTimeout(s.ctx, time.Second)
+		defer cancel()
+		_ = s.c.Ask(ctx, s.backends[0])
+		if got, want := notes.take(), (callNote{s.backends[0], "isMeetingRunning", CallTimeout}); len(got) != 1 || got[0] != want {
+			t.Errorf("the request was out of time: got %v, want %v", got, want)
+		}
+	})
+}
+
 func TestPlacementStats(t *testing.T) {
 	t.Parallel()
 	inBubble(t, plan{nodes: 2}, func(t *testing.T, s *site) {
@@ -105,6 +131,34 @@ func TestPlacementStats(t *testing.T) {
 		s.lists(2) // the list has deleted them, since there are no rooms
 		if again := s.c.PlacementStats(); again.OrphansBooked != 2 || again.OrphansOpen != 0 {
 			t.Errorf("later %d orphans booked and %d open, want 2 and none", again.OrphansBooked, again.OrphansOpen)
+		}
+	})
+}
+
+// What a frontend does wrong is no failure to place meetings, and limits are
+// counted as such.
+func TestFailuresByPolicy(t *testing.T) {
+	t.Parallel()
+	inBubble(t, plan{nodes: 1}, func(t *testing.T, s *site) {
+		ask := func(id string, wish b3scale.TagWish, pairs ...string) {
+			t.Helper()
+			p := params("name", "Meeting "+id, "meetingID", nodeID(id))
+			p.Append(params(pairs...))
+			_, err := s.c.Create(s.ctx, CreateRequest{Frontend: s.c.Frontend(frontendKey), MeetingID: id, Params: p, Tags: wish})
+			if err == nil {
+				t.Errorf("%s was created", id)
+			}
+		}
+		ask("tagged", b3scale.TagWish{Refused: b3scale.Tags{"large"}, Required: true})
+		ask("breakout", b3scale.TagWish{}, "isBreakout", "true", "parentMeetingID", nodeID("nowhere"))
+		ask("orphan", b3scale.TagWish{}, "isBreakout", "true")
+		ask("unmet", b3scale.TagWish{AnyOf: b3scale.Tags{"large"}, Refused: b3scale.Tags{"huge"}, Required: true})
+		s.placed(0, "other")
+		s.limited(meetings(1))
+		ask("limited", b3scale.TagWish{})
+		want := map[b3scale.Code]int64{ByPolicy: 3, b3scale.NoBackend: 1, b3scale.LimitReached: 1}
+		if got := s.c.PlacementStats().Failures; !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }

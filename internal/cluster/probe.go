@@ -231,8 +231,9 @@ func (c *Cluster) saveProbes(ctx context.Context) error {
 				reached = append(reached, b.ID)
 			}
 		}
+		since := c.silent.answers.Load()
 		err := c.store.SaveProbes(ctx, c.opts.Instance, reached) // also for none: it shows that the store takes writes
-		c.silent.heard(err)
+		c.heard(since, err)
 		if err == nil {
 			c.stored()
 		} else if ctx.Err() == nil {

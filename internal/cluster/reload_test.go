@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,4 +42,41 @@ func TestConfigurationIsReadAgainAfterAFailure(t *testing.T) {
 			t.Errorf("the backend is %s in memory, want %s", got, b3scale.AdminStopped)
 		}
 	})
+}
+
+// Two change the defaults at the same time, and the first one hears of it last.
+func TestDefaultsInMemoryAreTheLast(t *testing.T) {
+	t.Parallel()
+	var edits atomic.Int32
+	late := make(chan struct{})
+	p := plan{nodes: 1, wrap: func(store b3scale.Store) b3scale.Store {
+		return tapped{store, func(_ context.Context, method string, call func() error) error {
+			err := call()
+			if method == "EditFrontendDefaults" && edits.Add(1) == 1 {
+				<-late
+			}
+			return err
+		}}
+	}}
+	s := newSite(t, p)
+	set := func(limit int) {
+		_, err := s.c.EditFrontendDefaults(s.ctx, b3scale.Actor{}, func(d *b3scale.FrontendSettings) error {
+			d.MeetingsLimit = &b3scale.MeetingsLimit{Limit: limit}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { set(1) })
+	for edits.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	set(2)
+	close(late)
+	wg.Wait()
+	if got := s.c.table.FrontendDefaults().MeetingsLimit.Limit; got != 2 {
+		t.Errorf("memory has a limit of %d, want the last one, 2", got)
+	}
 }

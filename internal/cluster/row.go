@@ -13,38 +13,78 @@ import (
 // Then memory answers: a join must work without the store.
 const rowBudget = 300 * time.Millisecond
 
-// silentStore remembers that the store did not answer, so that not everybody
-// waits for it: memory answers at once, and now and then one asks again.
+// silentStore remembers that the store was late, so that not everybody waits for
+// it: memory answers at once, and now and then one asks again. A store that was
+// late for one is silent only if it answered nobody meanwhile: it may have many
+// to serve, or others may hold that row.
 type silentStore struct {
-	silent      atomic.Bool
+	late        atomic.Bool
 	askedAt     atomic.Int64 // microseconds; when somebody last tried
+	answers     atomic.Int64 // that have come; who waits sees whether any came meanwhile
+	silentAfter atomic.Int64 // one more than the answers that had come when it was found silent
+	doubted     atomic.Bool  // somebody is finding that out
 	unvalidated atomic.Int64
 }
 
-const askAgain = 250 * time.Millisecond
+const (
+	askAgain = 250 * time.Millisecond
+	// doubtFor is how long the store may leave a question unanswered that costs it
+	// nothing. In a crowd it has connections to open first, and all wait for a
+	// processor.
+	doubtFor = time.Second
+)
 
 // ask reports whether to ask the store now.
 func (s *silentStore) ask() bool {
-	if !s.silent.Load() {
+	if !s.late.Load() {
 		return true
 	}
 	last, now := s.askedAt.Load(), time.Now().UnixMicro()
 	return now-last >= askAgain.Microseconds() && s.askedAt.CompareAndSwap(last, now)
 }
 
-// heard takes in how an attempt ended.
-func (s *silentStore) heard(err error) {
-	if b3scale.CodeOf(err) == b3scale.Unavailable {
-		s.askedAt.Store(time.Now().UnixMicro())
-		s.silent.Store(true)
-	} else if err == nil || b3scale.CodeOf(err) == b3scale.NotFound {
-		s.silent.Store(false)
+// silent reports whether no answer has come since the store was found silent.
+func (s *silentStore) silent() bool { return s.silentAfter.Load() == s.answers.Load()+1 }
+
+// heard takes in how an attempt ended that began after so many answers.
+func (c *Cluster) heard(since int64, err error) {
+	switch {
+	case b3scale.CodeOf(err) == b3scale.Unavailable:
+		c.silent.askedAt.Store(time.Now().UnixMicro())
+		c.silent.late.Store(true)
+		c.doubt(since)
+	case err == nil, b3scale.CodeOf(err) == b3scale.NotFound:
+		c.silent.answers.Add(1)
+		c.silent.late.Store(false)
 	}
+}
+
+// doubt finds out whether the store is silent, if nobody had an answer since
+// there were so many: it asks what no lock holds up. We may have been asleep
+// ourselves, so that all who waited ran out of time.
+func (c *Cluster) doubt(since int64) {
+	s := &c.silent
+	if s.answers.Load() != since || s.silent() || !s.doubted.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer s.doubted.Store(false)
+		ctx, cancel := context.WithTimeout(c.halted, doubtFor)
+		defer cancel()
+		since := s.answers.Load()
+		_, err := c.store.Now(ctx)
+		switch {
+		case err == nil:
+			s.answers.Add(1)
+		case c.halted.Err() == nil:
+			s.silentAfter.Store(since + 1)
+		}
+	}()
 }
 
 // StoreAnswers reports whether the store has answered lately. While it does
 // not, people join from memory and nothing new can be created.
-func (c *Cluster) StoreAnswers() bool { return !c.silent.silent.Load() && !c.storeSilent() }
+func (c *Cluster) StoreAnswers() bool { return !c.silent.silent() && !c.storeSilent() }
 
 // Unvalidated counts requests that memory answered because the store did not.
 func (c *Cluster) Unvalidated() int64 { return c.silent.unvalidated.Load() }
@@ -62,9 +102,10 @@ func (c *Cluster) current(ctx context.Context, key b3scale.MeetingKey) (*routing
 		c.silent.unvalidated.Add(1)
 		return r, nil
 	}
+	since := c.silent.answers.Load()
 	err := c.rereadSoon(ctx, key, active)
 	if ctx.Err() == nil { // a client that leaves says nothing about the store
-		c.silent.heard(err)
+		c.heard(since, err)
 	}
 	if err == nil {
 		return c.table.Meeting(key), nil

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/caarlos0/env/v11"
 
@@ -39,6 +40,7 @@ func (l *loader) parse(cfg any) {
 			l.problem(v.Name, "accepted: %s", v.Accepts)
 		}
 	}
+	l.checkLogFormat()
 }
 
 func unwrap(err error) []error {
@@ -88,11 +90,33 @@ func (l *loader) check(cfg *Config) {
 	if !l.refused["B3SCALE_PROBE_INTERVAL"] && cfg.LostAfter < 3*cfg.ProbeInterval {
 		l.problem("B3SCALE_LOST_AFTER", "accepted: at least three times B3SCALE_PROBE_INTERVAL, which is %s", cfg.ProbeInterval)
 	}
+	if !l.refused["B3SCALE_MAX_BODIES"] && !l.refused["B3SCALE_MAX_PRESENTATION_BODY"] && cfg.MaxBodies < cfg.MaxPresentationBody {
+		l.problem("B3SCALE_MAX_BODIES", "accepted: at least B3SCALE_MAX_PRESENTATION_BODY, which is %d bytes", cfg.MaxPresentationBody)
+	}
 	if cfg.WriteTimeout < cfg.RequestTimeout && !l.refused["B3SCALE_HTTP_REQUEST_TIMEOUT"] && !l.refused["B3SCALE_HTTP_WRITE_TIMEOUT"] {
 		l.warn("B3SCALE_HTTP_WRITE_TIMEOUT is %s and cuts off answers that B3SCALE_HTTP_REQUEST_TIMEOUT would allow for %s", cfg.WriteTimeout, cfg.RequestTimeout)
 	}
+	l.checkReverseProxy(cfg)
+}
+
+// checkLogFormat warns of values that other versions took.
+func (l *loader) checkLogFormat() {
+	const name = "B3SCALE_LOG_FORMAT"
+	if v, set := l.values[name]; set && logFormats[strings.ToLower(v.text)] == "" {
+		l.warn("%s is taken for text; there are: %s", l.origin(name), l.variable(name).Accepts)
+	}
+}
+
+func (l *loader) checkReverseProxy(cfg *Config) {
+	const name = "B3SCALE_REVERSE_PROXY_MODE"
 	if cfg.ReverseProxyMode {
-		l.warn("B3SCALE_REVERSE_PROXY_MODE is not supported: people are sent to the node itself")
+		l.warn("%s is not supported: people are sent to the node itself", name)
+		return
+	}
+	if v, set := l.values[name]; set {
+		if _, err := parseBool(v.text); err != nil {
+			l.warn("%s is taken for no", l.origin(name))
+		}
 	}
 }
 

@@ -43,11 +43,12 @@ type Config struct {
 	WriteTimeout      time.Duration `env:"B3SCALE_HTTP_WRITE_TIMEOUT" envDefault:"60s" min:"1s" max:"1h" help:"how long reading a request's body and answering may take"`
 	IdleTimeout       time.Duration `env:"B3SCALE_HTTP_IDLE_TIMEOUT" envDefault:"120s" min:"1s" max:"1h" help:"how long an unused connection is kept open"`
 
-	MaxBody             Bytes    `env:"B3SCALE_MAX_BODY" envDefault:"1M" min:"1K" max:"1024M" help:"the largest request body"`
-	MaxPresentationBody Bytes    `env:"B3SCALE_MAX_PRESENTATION_BODY" envDefault:"64M" min:"1K" max:"1024M" help:"the largest request body that carries presentations"`
-	ExtraResources      []string `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
-	NodeCalls           int      `env:"B3SCALE_NODE_CALLS_PER_FRONTEND" envDefault:"128" min:"1" max:"100000" help:"how many calls to nodes one frontend may have under way at this instance; more wait for up to ten seconds"`
-	ReverseProxyMode    bool     `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" help:"not supported, only accepted: people are always sent to the node itself"`
+	MaxBody             Bytes       `env:"B3SCALE_MAX_BODY" envDefault:"1M" min:"1K" max:"1024M" help:"the largest request body"`
+	MaxPresentationBody Bytes       `env:"B3SCALE_MAX_PRESENTATION_BODY" envDefault:"64M" min:"1K" max:"1024M" help:"the largest request body that carries presentations"`
+	MaxBodies           Bytes       `env:"B3SCALE_MAX_BODIES" envDefault:"1024M" min:"1K" max:"65536M" help:"how many bytes all request bodies that are larger than B3SCALE_MAX_BODY may take up at a time, and at least B3SCALE_MAX_PRESENTATION_BODY; one frontend gets half, and more wait for up to ten seconds"`
+	ExtraResources      []string    `env:"B3SCALE_GATEWAY_EXTRA_RESOURCES" accepts:"a comma list of names made of letters" help:"further BBB API calls to pass on to a meeting's node; they must carry a meetingID"`
+	NodeCalls           int         `env:"B3SCALE_NODE_CALLS_PER_FRONTEND" envDefault:"128" min:"1" max:"100000" help:"how many calls to nodes one frontend may have under way at this instance; more wait for up to ten seconds"`
+	ReverseProxyMode    Unsupported `env:"B3SCALE_REVERSE_PROXY_MODE" envDefault:"false" accepts:"no; yes and anything else with a warning" help:"not supported, only accepted: people are always sent to the node itself"`
 
 	ProbeInterval time.Duration `env:"B3SCALE_PROBE_INTERVAL" envDefault:"2s" min:"100ms" max:"2500ms" help:"how often each backend is asked whether it answers"`
 	LostAfter     time.Duration `env:"B3SCALE_LOST_AFTER" envDefault:"90s" min:"300ms" max:"24h" help:"how long a backend must be silent before its meetings are placed elsewhere; at least three probe intervals"`

@@ -64,6 +64,9 @@ const (
 	AccessAll    AccessLog = "all"
 )
 
+// Unsupported switches what there is not: it only warns.
+type Unsupported bool
+
 // Bytes is a size.
 type Bytes int64
 
@@ -84,6 +87,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	register(m, parseLoadFactor)
 	register(m, ParseLogLevel)
 	register(m, parseLogFormat)
+	register(m, parseUnsupported)
 	register(m, parseAccessLog)
 	register(m, parseNetworks)
 	register(m, parseResources)
@@ -157,14 +161,21 @@ func ParseLogLevel(text string) (LogLevel, error) {
 	return 0, errValue
 }
 
+var logFormats = map[string]LogFormat{"structured": LogJSON, "json": LogJSON, "text": LogText, "plain": LogText, "console": LogText}
+
+// parseLogFormat refuses no value: there are installations whose settings say
+// anything but structured and mean text. They are warned.
 func parseLogFormat(text string) (LogFormat, error) {
-	switch strings.ToLower(text) {
-	case "structured", "json":
-		return LogJSON, nil
-	case "text", "plain", "console":
-		return LogText, nil
+	if format, known := logFormats[strings.ToLower(text)]; known {
+		return format, nil
 	}
-	return "", errValue
+	return LogText, nil
+}
+
+// parseUnsupported takes anything that is not true for false, as ever.
+func parseUnsupported(text string) (Unsupported, error) {
+	on, err := parseBool(text)
+	return Unsupported(on && err == nil), nil
 }
 
 func parseAccessLog(text string) (AccessLog, error) {

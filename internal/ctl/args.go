@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// oldNames are flags that had more than one letter after a single dash.
+// oldNames are short flags of more than one letter.
 var oldNames = map[string]string{"fe": "frontend", "feid": "frontend-id"}
 
 // arrange puts the words of the command first, so that flags may stand before,
@@ -57,23 +57,26 @@ func subcommand(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// longFlag gives long names their second dash: one was enough for the tool
-// whose scripts we run.
+// longFlag gives long names two dashes and letters one: they were the same for
+// the tool whose scripts we run.
 func longFlag(cmd *cobra.Command, arg string) string {
-	if strings.HasPrefix(arg, "--") {
-		return arg
-	}
-	name, value, hasValue := strings.Cut(arg[1:], "=")
+	typed := strings.TrimPrefix(arg[1:], "-")
+	name, value, hasValue := strings.Cut(typed, "=")
 	if long, old := oldNames[name]; old {
 		name = long
 	}
-	if len(name) < 2 || findFlag(cmd, func(f *pflag.Flag) bool { return f.Name == name }) == nil {
+	switch {
+	case len(name) == 1 && (name == "h" || findFlag(cmd, func(f *pflag.Flag) bool { return f.Shorthand == name }) != nil):
+		name = "-" + name // -h is there only when a command runs
+	case len(name) > 1 && findFlag(cmd, func(f *pflag.Flag) bool { return f.Name == name }) != nil:
+		name = "--" + name
+	default:
 		return arg
 	}
 	if hasValue {
-		return "--" + name + "=" + value
+		return name + "=" + value
 	}
-	return "--" + name
+	return name
 }
 
 // wantsValue reports whether the next argument belongs to this flag.

@@ -34,6 +34,9 @@ func (s *session) showAuditCommand() *cobra.Command {
 					*filter.to = filter.value
 				}
 			}
+			if kind != "" && !slices.Contains(auditKinds, kind) {
+				return unknownKind(kind)
+			}
 			var err error
 			if params.Since, err = parseTime("since", since); err != nil {
 				return err
@@ -57,7 +60,7 @@ func (s *session) showAuditCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "kind", "", "only changes of this kind of object: frontend, backend, meeting, callback, command, database")
+	flags.StringVar(&kind, "kind", "", "only changes of this kind of object: "+strings.Join(auditKinds, ", "))
 	flags.StringVar(&object, "object-id", "", "only changes of the object with this id")
 	flags.StringVar(&subject, "subject", "", "only changes made with tokens of this subject")
 	flags.StringVar(&since, "since", "", "only changes from then on")
@@ -65,8 +68,19 @@ func (s *session) showAuditCommand() *cobra.Command {
 	flags.StringVar(&before, "before", "", "only changes older than the entry with this id")
 	flags.StringVar(&order, "order", "", "fields to sort by, separated by commas; - before a name turns it round")
 	flags.IntVar(&limit, "limit", 100, "at most so many")
-	s.completes(cmd, "kind", "frontend", "backend", "meeting", "callback", "command", "database")
+	s.completes(cmd, "kind", auditKinds...)
 	return cmd
+}
+
+// auditKinds are the kinds of objects of which the audit tells changes.
+var auditKinds = []string{"frontend", "frontend_defaults", "backend", "meeting", "callback", "command", "database", "log"}
+
+func unknownKind(kind string) error {
+	advice := didYouMean(kind, auditKinds)
+	if advice == "" {
+		advice = ": want one of " + strings.Join(auditKinds, ", ")
+	}
+	return fmt.Errorf("--kind %s: there is no such kind of object%s", kind, advice)
 }
 
 // parseTime reads a time, a day, or how long ago it was.
@@ -131,7 +145,7 @@ func orNothing(text string) string {
 func flatten(path string, value any, into map[string]string) {
 	members, nested := value.(map[string]any)
 	if !nested {
-		if !isEmpty(value) {
+		if !isUnset(value) {
 			into[path] = strings.TrimSpace(string(asText(value)))
 		}
 		return

@@ -135,7 +135,7 @@ func (s *session) mint(cmd *cobra.Command, c auth.Claims, secret string, expires
 		key = b3scale.Secret(found)
 	}
 	if key == "" {
-		if key, err = s.askSecret(cmd.Context(), "Secret of the API ("+name+"): "); err != nil {
+		if key, err = s.askSecret(cmd.Context(), "Secret of the API ("+name+"): ", "set "+name+" (no env file is read), add --secret, or pipe it in"); err != nil {
 			return err
 		}
 	}

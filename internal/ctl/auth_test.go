@@ -20,7 +20,7 @@ func TestAuthorizeThroughAPipe(t *testing.T) {
 		t.Errorf("a wrong secret left %q", got)
 	}
 	w.as().do("auth", "authorize").fails("secret should not be empty")
-	w.as().in("\n").do("show", "backends").fails("secret should not be empty")
+	w.as().in("\n").do("auth", "authorize").fails("secret should not be empty", "set B3SCALE_API_ACCESS_TOKEN")
 	o := w.as().in(apiSecret+"\n").do("auth", "authorize").wants(0, "")
 	file := filepath.Join(w.home, ".config/b3scale", "http_127.0.0.1_"+w.url[strings.LastIndex(w.url, ":")+1:]+".access_token")
 	if !strings.Contains(o.errs, file) || strings.Contains(o.errs, apiSecret) {
@@ -38,14 +38,27 @@ func TestAuthorizeThroughAPipe(t *testing.T) {
 	w.ctl("show", "backends").wants(0, "")
 }
 
-// The first command that needs a token asks for the secret itself. A line feed
-// at the end of a token that somebody has put there does no harm.
-func TestAuthorizeOnDemand(t *testing.T) {
+// What is piped into another command is not for us, also when it is the secret:
+// a script may be reading the rest of it.
+func TestPipesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
-	w.as().in("nonsense\nmore\n").do("show", "frontends").fails("wrong secret")
-	w.as().in(apiSecret).do("show", "frontends").wants(0, "")
-	w.ctl("show", "frontends").wants(0, "")
+	for _, args := range []string{"show frontends", "status", "set frontend x --secret y", "delete backend x", "drain backend x --wait", "db migrate", "cm --frontend x"} {
+		rest := strings.NewReader(apiSecret + "\nmore\n")
+		run := w.as()
+		run.stdin = rest
+		o := run.do(strings.Fields(args)...).fails("no token for "+w.url, "b3scalectl auth authorize", "set B3SCALE_API_ACCESS_TOKEN")
+		if o.out != "" || rest.Len() != len(apiSecret)+6 || w.cachedToken() != "" {
+			t.Errorf("%s: %d bytes are left; output %q, token %q", args, rest.Len(), o.out, w.cachedToken())
+		}
+	}
+}
+
+// A line feed at the end of a token that somebody has put there does no harm.
+func TestCachedTokenWithLineFeeds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.as().in(apiSecret).do("auth", "authorize").wants(0, "")
 	found, err := filepath.Glob(filepath.Join(w.home, ".config/b3scale/*"))
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
@@ -124,7 +137,8 @@ func TestCreateAccessToken(t *testing.T) {
 	w.ctl("auth", "create_access_token", "--scopes", "b3scale").fails("--sub")
 	w.ctl("auth", "create_access_token", "--sub", "x", "--scopes", " ,").fails("--scopes")
 	w.ctl("auth", "create_access_token", "--sub", "x", "--scopes", "b3scale", "--secret", "x", "--expires-in", "-1h").fails("--expires-in")
-	w.ctl("auth", "create_access_token", "--sub", "x", "--scopes", "b3scale").fails("secret should not be empty")
+	w.ctl("auth", "create_access_token", "--sub", "x", "--scopes", "b3scale").fails("secret should not be empty", "set B3SCALE_API_JWT_SECRET", "no env file is read")
+	w.ctl("auth", "authorize_node_agent").fails("secret should not be empty", "set B3SCALE_API_JWT_SECRET")
 	if o := w.ctl("auth", "create_access_token", "--sub", "x", "--scopes", "b3scale:amdin", "--secret", "x"); o.code != 0 || !strings.Contains(o.errs, `did you mean "b3scale:admin"?`) {
 		t.Errorf("%d, %s", o.code, o.errs)
 	}
@@ -159,7 +173,7 @@ func TestNoHelp(t *testing.T) {
 	gone := fake(t, nil)
 	gone.url = "http://127.0.0.1:1" // where nobody listens
 	gone.as().env(admin).do("status").fails("nobody answers at http://127.0.0.1:1", "connection refused", "is b3scaled running there?", "--api")
-	gone.as().in("x\n").do("status").fails("nobody answers")
+	gone.as().in("x\n").do("auth", "authorize").fails("nobody answers")
 	gone.as().env(admin, "B3SCALE_API_URL=127.0.0.1:42353").do("status").fails("http://")
 	gone.as().in("x\n").do("--api", "ftp://x", "status").fails("want http://")
 

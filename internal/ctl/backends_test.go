@@ -126,7 +126,7 @@ func TestDeleteBackend(t *testing.T) {
 		t.Errorf("no advice: %s", o.errs)
 	}
 	w.ctl("show", "backends").tells("AdminState:\t decommissioned", "  MC/AC/R:\t 1/")
-	w.ctl("d", "backend", kept.BaseURL(), "--force").wants(0, "deleting backend\ndeleted backend: ID "+kept.BaseURL()+"\n")
+	w.ctl("d", "backend", kept.BaseURL(), "--force").wants(0, "deleting backend\nbackend marked for decommissioning\ndeleted backend: ID "+kept.BaseURL()+"\n")
 	w.ctl("show", "backend", kept.BaseURL()).fails("backend not found")
 
 	w.ctl("delete", "backend", gone.BaseURL()).wants(0, "backend marked for decommissioning\n")
@@ -141,8 +141,8 @@ func TestDrain(t *testing.T) {
 	w.eventually("the people are seen", func() bool { return strings.Contains(w.ctl("show", "backends").out, "1/2/2.00") })
 	w.ctl("drain", "backend", host).wants(0, "updated backend admin state\n")
 	w.ctl("drain", "backend", host, "--wait", "--interval", "10ms", "--timeout", "60ms").
-		wants(1, "backend is stopped already\n"+host+": 1 meeting, 2 people\n").
-		fails("still 1 meeting, 2 people after 60ms", "stays stopped")
+		wants(3, "backend is stopped already\n"+host+": 1 meeting, 2 people\n").
+		failsWith(3, "still 1 meeting, 2 people after 60ms", "stays stopped")
 	done := make(chan outcome, 1)
 	go func() {
 		done <- w.ctl("drain", "--wait", "backend", "--interval", "10ms", strings.TrimSuffix(host, "/"))

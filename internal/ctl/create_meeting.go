@@ -79,7 +79,8 @@ func createParams(name string, given []string) (bbb.Params, error) {
 		params.Set("name", name)
 	}
 	if params.Get("name") == "" {
-		params.Set("name", "b3scalectl "+params.Get("meetingID")[:min(6, len(params.Get("meetingID")))])
+		id := []rune(params.Get("meetingID"))
+		params.Set("name", "b3scalectl "+string(id[:min(6, len(id))]))
 	}
 	return params, nil
 }

@@ -36,7 +36,7 @@ func (s *session) drainCommand() *cobra.Command {
 		Use:   "backend HOST",
 		Short: "give a backend no new meetings, and wait until the last one is over",
 		Long: "Give a backend no new meetings: its admin state becomes stopped. With --wait the command ends when the last\n" +
-			"meeting is over, and shows until then what is left. After --timeout it gives up with exit code 1; the\n" +
+			"meeting is over, and shows until then what is left. After --timeout it gives up with exit code 3; the\n" +
 			"backend stays stopped. \"enable backend\" takes it back.",
 		Example: "  b3scalectl drain backend https://bbb1.example.org/bigbluebutton/api/ --wait --timeout 2h",
 		Args:    wants("HOST"),
@@ -52,9 +52,11 @@ func (s *session) drainCommand() *cobra.Command {
 			case apiclient.AdminStateStopped, apiclient.AdminStateDecommissioned:
 				s.say("backend is %s already", string(d.backend.AdminState))
 			default:
-				if err := s.setState(ctx, d.backend.ID, apiclient.AdminStateStopped); err != nil {
+				stopped, err := s.setState(ctx, d.backend.ID, apiclient.AdminStateStopped)
+				if err != nil {
 					return err
 				}
+				d.backend.Backend = *stopped
 			}
 			if !wait {
 				return nil
@@ -73,8 +75,10 @@ func (s *session) drainCommand() *cobra.Command {
 }
 
 // untilEmpty looks until there was nothing twice: what was just being placed
-// when the backend was stopped may still show up once.
+// when the backend was stopped may still show up once. Only what the server
+// has said is judged: while it is away nobody knows how many meetings there are.
 func (d *drain) untilEmpty(ctx context.Context) error {
+	defer d.done()
 	begin, heard := time.Now(), time.Now()
 	empty := 0
 	for {
@@ -82,16 +86,13 @@ func (d *drain) untilEmpty(ctx context.Context) error {
 		switch {
 		case apiclient.IsNotFound(err):
 			d.progress("gone")
-			d.done()
 			return nil // decommissioned, and empty
 		case ctx.Err() != nil:
-			d.done()
-			return errors.New("interrupted; the backend stays stopped")
+			return d.interrupted()
 		case err != nil && (!mayPass(err) || time.Since(heard) > d.timeout):
-			d.done()
 			return err
 		case err != nil:
-			d.progress(d.said + " (no news: " + d.explain(ctx, err).Error() + ")")
+			d.progress(d.left() + " (no news: " + d.explain(ctx, err).Error() + ")")
 		default:
 			heard = time.Now()
 			d.backend.Backend = *answer.JSON200
@@ -99,24 +100,34 @@ func (d *drain) untilEmpty(ctx context.Context) error {
 			if empty++; d.backend.MeetingsCount > 0 {
 				empty = 0
 			}
+			if over, err := d.judge(empty, time.Since(begin)); over {
+				return err
+			}
 		}
-		switch state := d.backend.AdminState; {
-		case state == apiclient.AdminStateReady:
-			d.done()
-			return errors.New("somebody has enabled the backend again")
-		case empty == 2:
-			d.done()
-			d.say("drained: %s", d.backend.BBB.Host)
-			return nil
-		case d.patience > 0 && time.Since(begin) >= d.patience:
-			d.done()
-			return fmt.Errorf("still %s after %s; the backend stays %s", meetingsWith(d.backend.MeetingsCount, d.backend.AttendeesCount), d.patience, state)
-		}
-		if err := pause(ctx, d.interval); err != nil {
-			d.done()
-			return fmt.Errorf("interrupted; the backend stays %s", d.backend.AdminState)
+		if pause(ctx, d.interval) != nil {
+			return d.interrupted()
 		}
 	}
+}
+
+// judge reports whether there is nothing more to wait for.
+func (d *drain) judge(empty int, waited time.Duration) (over bool, err error) {
+	switch {
+	case d.backend.AdminState == apiclient.AdminStateReady:
+		return true, errors.New("somebody has enabled the backend again")
+	case empty == 2:
+		d.done()
+		d.say("drained: %s", d.backend.BBB.Host)
+		return true, nil
+	case d.patience > 0 && waited >= d.patience:
+		return true, exitError{exitImpatient, fmt.Errorf("still %s after %s; the backend stays %s",
+			meetingsWith(d.backend.MeetingsCount, d.backend.AttendeesCount), d.patience, d.backend.AdminState)}
+	}
+	return false, nil
+}
+
+func (d *drain) interrupted() error {
+	return fmt.Errorf("interrupted; the backend stays %s", d.backend.AdminState)
 }
 
 // left says what there still is.
@@ -142,6 +153,7 @@ func (d *drain) progress(text string) {
 func (d *drain) done() {
 	if d.live && d.said != "" {
 		_, _ = fmt.Fprintln(d.Out)
+		d.live = false
 	}
 }
 

@@ -5,6 +5,33 @@ import (
 	"testing"
 )
 
+// An empty list takes the place of the installation's default, null gives it
+// back: both are changes, and the server gets to see them.
+func TestEmptyIsNotUnset(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0).withAll()
+	const got = "getting frontend: moodle\n"
+	for _, c := range []struct {
+		opts  string
+		code  int
+		shown string // of the list, afterwards
+	}{
+		{`{"allowed_tags":null}`, 64, "null"}, {`{}`, 64, "null"},
+		{`{"allowed_tags":[]}`, 0, "[]"}, {`{"allowed_tags":[]}`, 64, "[]"}, {`{"create_default_params":{}}`, 64, "[]"},
+		{`{"allowed_tags":null}`, 0, "null"}, {`{"allowed_tags":["a"]}`, 0, `["a"]`}, {`{"allowed_tags":[]}`, 0, "[]"},
+		{`{"attendees_limit":{}}`, 0, "[]"}, {`{"attendees_limit":{}}`, 64, "[]"}, {`{"attendees_limit":null}`, 0, "[]"},
+	} {
+		dry, real := "skipping saving changes in frontend\n", "updated frontend\n"
+		if c.code != 0 {
+			dry, real = "no changes\n", "no changes\n"
+		}
+		w.ctl("set", "--dry", "frontend", "moodle", "--opts", c.opts).wants(c.code, got+dry)
+		w.ctl("set", "frontend", "moodle", "--opts", c.opts).wants(c.code, got+real)
+		w.ctl("show", "frontends").tells(`"allowed_tags":` + c.shown + ",")
+	}
+	w.ctl("show", "audit", "--kind", "frontend").tells("allowed_tags: nothing → []")
+}
+
 func TestFrontends(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0).withAll()

@@ -22,6 +22,7 @@ import (
 	"b3scale/internal/app"
 	"b3scale/internal/auth"
 	"b3scale/internal/config"
+	"b3scale/internal/logtest"
 )
 
 // The secrets of every test. Nothing prints them but what is for that.
@@ -55,9 +56,13 @@ type world struct {
 func newWorld(t testing.TB, nodes int) *world {
 	t.Helper()
 	w := &world{TB: t, home: t.TempDir()}
+	for _, secret := range []string{apiSecret, nodeSecret, feSecret} {
+		logtest.Secret(secret)
+	}
 	for i := range nodes {
 		node := bbbtest.New(bbbtest.Options{Name: fmt.Sprint("node", i), Secret: nodeSecret})
 		t.Cleanup(node.Close)
+		logtest.Node(t, node)
 		w.nodes = append(w.nodes, node)
 	}
 	cfg, _, err := config.Load([]string{
@@ -67,7 +72,7 @@ func newWorld(t testing.TB, nodes int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.app, err = app.New(t.Context(), cfg, slog.New(slog.DiscardHandler), app.Options{
+	w.app, err = app.New(t.Context(), cfg, logtest.Logger(), app.Options{
 		Client: bbb.ClientOptions{Transport: bbbtest.Transport(w.nodes...)},
 	})
 	if err != nil {
@@ -157,6 +162,11 @@ func (o outcome) wants(code int, out string) outcome {
 // fails wants one line that tells all of these, and no data.
 func (o outcome) fails(tells ...string) outcome {
 	o.Helper()
+	return o.failsWith(1, tells...)
+}
+
+func (o outcome) failsWith(code int, tells ...string) outcome {
+	o.Helper()
 	lines := strings.Split(strings.TrimSuffix(o.errs, "\n"), "\n")
 	last := lines[len(lines)-1]
 	for _, text := range tells {
@@ -164,8 +174,8 @@ func (o outcome) fails(tells ...string) outcome {
 			o.Errorf("%q: the error does not tell %q: %s", o.args, text, last)
 		}
 	}
-	if o.code != 1 || !strings.HasPrefix(last, "b3scalectl: ") || strings.Count(o.errs, "b3scalectl: ") != 1 {
-		o.Errorf("%q: exit code %d, want 1 and one line of error:\n%s", o.args, o.code, o.errs)
+	if o.code != code || !strings.HasPrefix(last, "b3scalectl: ") || strings.Count(o.errs, "b3scalectl: ") != 1 {
+		o.Errorf("%q: exit code %d, want %d and one line of error:\n%s", o.args, o.code, code, o.errs)
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -63,7 +64,24 @@ func indent(text []byte) ([]byte, error) {
 	if err := json.Indent(&b, bytes.TrimSpace(text), "", jsonIndent); err != nil {
 		return nil, errors.New("the answer is not that of a b3scale server: is the address right?")
 	}
-	return b.Bytes(), nil
+	return escaped(b.Bytes()), nil
+}
+
+// escaped writes what terminals would obey as \uXXXX. Such characters are
+// nowhere but in texts, and those below DEL are never there as they are: that
+// would be no JSON, and the YAML is made so.
+func escaped(text []byte) []byte {
+	var b bytes.Buffer
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if broken := r == utf8.RuneError && size == 1; broken || r >= 0x7f && isObeyed(r) {
+			_, _ = fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.Write(text[:size])
+		}
+		text = text[size:]
+	}
+	return b.Bytes()
 }
 
 // compact is a JSON text on one line.
@@ -72,7 +90,7 @@ func compact(text []byte) string {
 	if json.Compact(&b, text) != nil {
 		return string(text)
 	}
-	return b.String()
+	return string(escaped(b.Bytes()))
 }
 
 func (s *session) showYAML(text []byte) error {
@@ -82,12 +100,14 @@ func (s *session) showYAML(text []byte) error {
 	if err != nil {
 		return err
 	}
-	encoder := yaml.NewEncoder(s.Out)
+	var b bytes.Buffer
+	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(node); err != nil {
+	if err := errors.Join(encoder.Encode(node), encoder.Close()); err != nil {
 		return err
 	}
-	return encoder.Close()
+	_, err = s.Out.Write(escaped(b.Bytes()))
+	return err
 }
 
 // yamlOf reads the next value. Members stay in their order.
@@ -119,15 +139,15 @@ func yamlOf(in *json.Decoder) (*yaml.Node, error) {
 }
 
 // mistakable are texts that some reader of YAML takes for a truth value, a
-// number or a time; and those that a terminal would obey.
-var mistakable = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$|^[-+.0-9]|[\x00-\x1f\x7f-\x{9f}]`)
+// number or a time.
+var mistakable = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$|^[-+.0-9]`)
 
 func scalar(value json.Token) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 	switch v := value.(type) {
 	case string:
 		node.Tag, node.Value = "!!str", v
-		if mistakable.MatchString(v) {
+		if mistakable.MatchString(v) || strings.ContainsFunc(v, isObeyed) { // only between quotes can these be escaped
 			node.Style = yaml.DoubleQuotedStyle
 		}
 	case bool:

@@ -181,7 +181,7 @@ func TestInterruptedSecret(t *testing.T) {
 	x.quiet()
 	x.enter("\x03")
 	x.see("interrupted")
-	x.ends(1)
+	x.ends(130)
 	if !x.echoes {
 		t.Error("the terminal still hides what is typed")
 	}
@@ -250,7 +250,15 @@ func TestLiveDrain(t *testing.T) {
 	x.see("1 meeting")
 	x.enter("\x03")
 	x.see("interrupted; the backend stays stopped")
-	x.ends(1)
+	x.ends(130)
+
+	x = w.at("drain", "backend", host, "--wait")
+	x.see("1 meeting")
+	if err := x.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	x.see("interrupted; the backend stays stopped")
+	x.ends(143)
 }
 
 func TestWatch(t *testing.T) {

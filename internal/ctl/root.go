@@ -21,7 +21,8 @@ of the cluster, makes a token with it and keeps the token, if the server accepts
 
 Flags may stand before, between and after the words of a command.
 
-Exit codes: 0 good; 64 nothing had to be changed; 1 anything else.`
+Exit codes: 0 good; 64 nothing had to be changed; 3 drain has waited long enough;
+130 and 143 interrupted by Ctrl-C or SIGTERM; 1 anything else.`
 
 // environment describes the variables, for the help and the manual.
 const environment = `B3SCALE_API_URL             address of the API; --api wins
@@ -29,7 +30,7 @@ B3SCALE_API_ACCESS_TOKEN    token to use instead of the one that is kept
 B3SCALE_API_JWT_SECRET      secret for "auth create_access_token" and "auth authorize_node_agent"
 NO_COLOR                    no colours, whatever the value
 
-NAME_FILE names a file that holds the value of a token or secret.`
+NAME_FILE names a file that holds the value of a token or secret. No env file is read.`
 
 // Command is the whole tree of commands, for the manual.
 func Command() *cobra.Command { return newSession(Options{}).command() }

@@ -16,6 +16,7 @@ import (
 
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
+	"b3scale/internal/logtest"
 	"b3scale/internal/pgtest"
 )
 
@@ -38,11 +39,13 @@ func TestScripts(t *testing.T) {
 				Dir: "testdata/script",
 				Setup: func(env *testscript.Env) error {
 					for _, node := range []string{"NODE1", "NODE2"} {
-						env.Setenv(node, bbbtest.Start(t, bbbtest.Options{Name: strings.ToLower(node), Secret: nodeSecret}).BaseURL())
+						n := bbbtest.Start(t, bbbtest.Options{Name: strings.ToLower(node), Secret: nodeSecret})
+						logtest.Node(t, n)
+						env.Setenv(node, n.BaseURL())
 					}
 					env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 					env.Setenv("B3SCALE_DB_URL", url(env.WorkDir))
-					env.Setenv("SECRET", apiSecret)
+					env.Setenv("SECRET", logtest.Secret(apiSecret))
 					env.Setenv("NODE_SECRET", nodeSecret)
 					env.Setenv("EXPIRED", mint(t, apiSecret, "ci", time.Now().Add(-time.Minute), auth.Admin))
 					return nil
@@ -61,7 +64,7 @@ func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	cmd := exec.Command("b3scaled")
 	cmd.Env = []string{
 		"B3SCALE_DB_URL=" + ts.Getenv("B3SCALE_DB_URL"), "B3SCALE_API_JWT_SECRET=" + ts.Getenv("SECRET"),
-		"B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_FORMAT=json", "HOME=" + ts.Getenv("HOME"),
+		"B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_FORMAT=json", "B3SCALE_LOG_LEVEL=" + logtest.Level(), "HOME=" + ts.Getenv("HOME"),
 	}
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Stderr = &log
@@ -146,6 +149,7 @@ type lockedText struct {
 }
 
 func (l *lockedText) Write(p []byte) (int, error) {
+	logtest.Keep(p)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)

@@ -92,11 +92,14 @@ func (s *session) login(ctx context.Context, what need) error {
 	if err != nil {
 		return err
 	}
-	if t.text == "" {
-		return s.authorize(ctx, time.Time{})
-	}
 	if err := s.use(t); err != nil {
 		return err
+	}
+	switch {
+	case t.text == "" && !isTerminal(s.In): // what is piped in is for others, such as the rest of a script's loop
+		return fmt.Errorf("no token for %s yet: %s, into which the secret may be piped, or set %s", s.api, authorizeAgain, nameOfToken)
+	case t.text == "":
+		return s.authorize(ctx, time.Time{})
 	}
 	if err := s.ask(ctx); err != nil {
 		return err
@@ -204,11 +207,17 @@ func cleanAll(args []any) []any {
 // clean makes one line without control characters of a text.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+		if isObeyed(r) {
 			return ' '
 		}
 		return r
 	}, text)
+}
+
+// isObeyed reports whether terminals do something else with a character than
+// show it.
+func isObeyed(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // file is what os.File has.

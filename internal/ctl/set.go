@@ -40,19 +40,27 @@ func (c *change) parse() (err error) {
 	return err
 }
 
-// patch is what is to be changed, or nil. Both secret and settings may be.
-func (c *change) patch(secret *string, settings json.RawMessage) json.RawMessage {
+// patch is what is sent for something with this secret. Settings are
+// always sent: only the server knows what they come to when it merges them.
+func (c *change) patch(secret *string) json.RawMessage {
 	body := map[string]any{}
-	if c.secret != "" && (secret == nil || *secret != c.secret) {
+	if c.changesSecret(secret) {
 		body["bbb"] = map[string]string{"secret": c.secret}
 	}
-	if c.settings != nil && wouldChange(settings, c.settings) {
+	if c.settings != nil {
 		body["settings"] = c.settings
 	}
-	if len(body) == 0 {
-		return nil
-	}
 	return asText(body)
+}
+
+func (c *change) changesSecret(secret *string) bool {
+	return c.secret != "" && (secret == nil || *secret != c.secret)
+}
+
+// idle reports whether there is nothing to do. After --dry nothing is sent, and
+// it is what we expect of the server.
+func (c *change) idle(secret *string, settings json.RawMessage) bool {
+	return !c.changesSecret(secret) && (c.settings == nil || c.dry && !wouldChange(settings, c.settings))
 }
 
 // unchanged tells that there was nothing to do.
@@ -122,21 +130,20 @@ func (s *session) addBackend(ctx context.Context, host string, c *change) error 
 
 func (s *session) changeBackend(ctx context.Context, b *backend, c *change) error {
 	settings := settingsOf(b.raw)
-	patch := c.patch(b.BBB.Secret, settings)
-	if patch == nil {
+	if c.idle(b.BBB.Secret, settings) {
 		return s.unchanged()
 	}
 	if c.dry {
 		s.say("skipping backend update")
 		return nil
 	}
-	answer, err := s.client.BackendsPatchWithResponse(ctx, b.ID, patch)
+	answer, err := s.client.BackendsPatchWithResponse(ctx, b.ID, c.patch(b.BBB.Secret))
 	if err != nil {
 		return err
 	}
 	s.warnOfUnknown(answer.Body, c)
 	if sameText(answer.JSON200.BBB.Secret, b.BBB.Secret) && same(settingsOf(answer.Body), settings) {
-		return s.unchanged() // the server saw it otherwise
+		return s.unchanged()
 	}
 	s.say("updated backend")
 	return nil
@@ -148,7 +155,8 @@ func (s *session) setFrontendCommand(c *change) *cobra.Command {
 		Short: "add or change a frontend",
 		Long: "Add the frontend with this key, or change the one that is there. A new one needs --secret. In --opts a list\n" +
 			"replaces the old one, a map of parameters is merged by name, an empty value takes a parameter out, null\n" +
-			"clears a setting. The exit code is 64 when nothing had to be changed.",
+			"clears a setting: then the default of the installation counts again, which an empty list takes the place of.\n" +
+			"The exit code is 64 when nothing had to be changed.",
 		Example: `  b3scalectl set frontend moodle --secret "$SECRET" --opts '{"required_tags":["large"]}'`,
 		Args:    wants("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -199,15 +207,14 @@ func (s *session) addFrontend(ctx context.Context, key string, c *change) error 
 
 func (s *session) changeFrontend(ctx context.Context, f *frontend, c *change) error {
 	settings := settingsOf(f.raw)
-	patch := c.patch(f.BBB.Secret, settings)
-	if patch == nil {
+	if c.idle(f.BBB.Secret, settings) {
 		return s.unchanged()
 	}
 	if c.dry {
 		s.say("skipping saving changes in frontend")
 		return nil
 	}
-	answer, err := s.client.FrontendsPatchWithResponse(ctx, f.ID, patch)
+	answer, err := s.client.FrontendsPatchWithResponse(ctx, f.ID, c.patch(f.BBB.Secret))
 	if err != nil {
 		return err
 	}

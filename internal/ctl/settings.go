@@ -25,7 +25,7 @@ func parseSettings(opts string) (json.RawMessage, error) {
 	return json.RawMessage(opts), nil
 }
 
-// wouldChange reports whether the server, when it merges opts into settings,
+// wouldChange guesses whether the server, when it merges opts into settings,
 // would have something to do. It is true where we cannot know.
 func wouldChange(settings, opts json.RawMessage) bool {
 	return differs(decoded(settings), decoded(opts))
@@ -34,12 +34,11 @@ func wouldChange(settings, opts json.RawMessage) bool {
 func differs(current, wanted any) bool {
 	object, isObject := wanted.(map[string]any)
 	if !isObject {
-		nothing := isEmpty(current) && isEmpty(wanted)
-		return !nothing && !reflect.DeepEqual(current, wanted)
+		return (!isUnset(current) || !isUnset(wanted)) && !reflect.DeepEqual(current, wanted)
 	}
 	members, _ := current.(map[string]any)
 	if members == nil {
-		return len(object) > 0
+		return true // an object in the place of nothing is one with all its zeros
 	}
 	for name, value := range object {
 		if differs(members[name], value) {
@@ -49,15 +48,14 @@ func differs(current, wanted any) bool {
 	return false
 }
 
-// isEmpty reports whether a value is stored as if it were not there.
-func isEmpty(value any) bool {
+// isUnset reports whether a value is stored as if it were not there. An empty
+// list is not: it stands in the way of the default of the installation.
+func isUnset(value any) bool {
 	switch v := value.(type) {
 	case nil:
 		return true
 	case string:
 		return v == ""
-	case []any:
-		return len(v) == 0
 	case map[string]any:
 		return len(v) == 0
 	}

@@ -1,6 +1,9 @@
 package ctl
 
 import (
+	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -44,5 +47,30 @@ func TestTab(t *testing.T) {
 				t.Errorf("%s", x.String())
 			}
 		})
+	}
+}
+
+// What the documentation says for maintenance ends meetings when patience is
+// over, and after no other end of the drain. Work begins only on an empty server.
+func TestMaintenance(t *testing.T) {
+	t.Parallel()
+	needs(t, "sh")
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipe, begins := strings.Cut(string(text), "\n  b3scalectl drain backend")
+	recipe, _, ends := strings.Cut(recipe, "\n  ```")
+	if !begins || !ends {
+		t.Fatal("there is no such recipe any more")
+	}
+	const double = `b3scalectl() { echo "$1"; if [ "$1" = drain ]; then return "$CODE"; fi; }; b3scalectl drain backend`
+	for code, want := range map[int]string{0: "drain enable", 3: "drain end enable", 1: "drain", 130: "drain", 143: "drain"} {
+		cmd := exec.Command("sh", "-eu", "-c", double+recipe)
+		cmd.Env = []string{"HOST=http://bbb1", "CODE=" + strconv.Itoa(code)}
+		calls, err := cmd.Output()
+		if got := strings.Join(strings.Fields(string(calls)), " "); got != want || (err == nil) != (want != "drain") {
+			t.Errorf("%d: it calls %q, want %q, and ends with %v", code, got, want, err)
+		}
 	}
 }

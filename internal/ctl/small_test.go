@@ -3,6 +3,7 @@ package ctl
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestWouldChange(t *testing.T) {
 		`{}`: false, `{"tags":["a","b"]}`: false, `{"tags":["b","a"]}`: true, `{"tags":null}`: true, `{"tags":[]}`: true,
 		`{"limit":{"limit":5}}`: false, `{"limit":{}}`: false, `{"limit":{"limit":6}}`: true, `{"limit":null}`: true,
 		`{"params":{"x":"1"}}`: false, `{"params":{"x":""}}`: true, `{"params":{"y":""}}`: false, `{"params":{"y":"2"}}`: true, `{"params":null}`: true,
-		`{"none":null}`: false, `{"none":[]}`: false, `{"none":{"a":1}}`: true, `{"n":0}`: false, `{"n":1}`: true, `{"empty":null}`: false,
+		`{"none":null}`: false, `{"none":[]}`: true, `{"none":{}}`: true, `{"none":{"a":1}}`: true, `{"empty":{}}`: false, `{"n":0}`: false, `{"n":1}`: true, `{"empty":null}`: false,
 		`{"unknown":1}`: true, `{"unknown":null}`: false,
 	} {
 		if got := wouldChange(json.RawMessage(settings), json.RawMessage(opts)); got != want {
@@ -145,6 +146,101 @@ func TestYAML(t *testing.T) {
 	}
 }
 
+// Names that users chose do not talk to the terminal, in no format, and stay
+// what they are for programs.
+func TestEscaped(t *testing.T) {
+	t.Parallel()
+	const odd = "é\u0007\u007f\u0085\u009b31m\u061c\u200e\u2028\u202e\u2066\U0001f600"
+	in := asText(map[string]any{odd: odd, "settings": map[string]string{"x": odd}})
+	in = bytes.ReplaceAll(in, []byte(`\u2028`), []byte("\u2028")) // as other servers write it
+	for name, read := range map[string]func([]byte, any) error{
+		"JSON": json.Unmarshal, "YAML": func(text []byte, to any) error { return yaml.Unmarshal(text, to) },
+	} {
+		var b bytes.Buffer
+		s := newSession(Options{Out: &b})
+		show := s.showJSON
+		if name == "YAML" {
+			show = s.showYAML
+		}
+		if err := show(in); err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := read(b.Bytes(), &got); err != nil || got[odd] != odd {
+			t.Errorf("%s: %v, got %q, want %q", name, err, got[odd], odd)
+		}
+		if strings.ContainsFunc(strings.ReplaceAll(b.String(), "\n", ""), isObeyed) || !strings.Contains(b.String(), "é") {
+			t.Errorf("%s: got %q", name, b.String())
+		}
+		if !strings.Contains(b.String(), `\u202e`) {
+			t.Errorf("%s: no escape that JSON knows: %s", name, b.String())
+		}
+	}
+	var b bytes.Buffer
+	newSession(Options{Out: &b}).saySettings(in)
+	if strings.ContainsFunc(strings.ReplaceAll(b.String(), "\n", ""), isObeyed) {
+		t.Errorf("plain: got %q", b.String())
+	}
+	if got := compact([]byte("{ \"a\": \"\u009b\x9b\" }")); got != `{"a":"\u009b\ufffd"}` {
+		t.Errorf("compact: got %q", got)
+	}
+}
+
+// A name is cut between characters.
+func TestDefaultName(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{"größerer Raum": "b3scalectl größer", "数学": "b3scalectl 数学", "abcdefg": "b3scalectl abcdef"} {
+		params, err := createParams("", []string{"meetingID=" + id})
+		if got := params.Get("name"); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", id, got, err, want)
+		}
+	}
+}
+
+// The kinds that we know are those of the contract.
+func TestAuditKinds(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(contract, &document); err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Parameters []struct{ Name, Description string }
+	}
+	if err := json.Unmarshal(document.Paths["/api/v1/audit"]["get"], &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list.Parameters {
+		if p.Name != "kind" {
+			continue
+		}
+		var kinds []string
+		for i, part := range strings.Split(p.Description, "`") {
+			if i%2 == 1 {
+				kinds = append(kinds, part)
+			}
+		}
+		if slices.Sort(kinds); !slices.Equal(kinds, slices.Sorted(slices.Values(auditKinds))) {
+			t.Errorf("the contract has %q, we have %q", kinds, auditKinds)
+		}
+		return
+	}
+	t.Error("the contract has no kinds")
+}
+
+func TestUnknownAuditKind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0).withAll()
+	for _, kind := range auditKinds {
+		w.ctl("show", "audit", "--kind", kind).tells()
+	}
+	w.ctl("show", "audit", "--kind", "frontend").tells("frontend.create\tmoodle")
+	w.ctl("show", "audit", "--kind", "frontent").fails("--kind frontent", `did you mean "frontend"?`)
+	w.ctl("show", "audit", "--kind", "xyz").fails("--kind xyz", "frontend_defaults", "log")
+}
+
 func TestParseTime(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"2026-01-06T10:00:00Z", "2026-01-06", "2026-01-06 10:00", "36h", "-36h"} {
@@ -162,8 +258,8 @@ func TestParseTime(t *testing.T) {
 
 func TestChanged(t *testing.T) {
 	t.Parallel()
-	got := changed(json.RawMessage(`{"a":{"b":"x","c":1},"d":[]}`), json.RawMessage(`{"a":{"b":"y","c":1},"d":["t"]}`))
-	if want := `a.b: "x" → "y", d: nothing → ["t"]`; got != want {
+	got := changed(json.RawMessage(`{"a":{"b":"x","c":1},"d":[],"e":null}`), json.RawMessage(`{"a":{"b":"y","c":1},"d":["t"],"e":[]}`))
+	if want := `a.b: "x" → "y", d: [] → ["t"], e: nothing → []`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := changed(nil, json.RawMessage(`{"a":1}`)); got != "" {

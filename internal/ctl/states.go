@@ -51,19 +51,22 @@ func (s *session) stateCommand(short string, state apiclient.AdminState, dry *bo
 				s.say("skipping backend admin state update")
 				return nil
 			}
-			return s.setState(cmd.Context(), b.ID, state)
+			_, err = s.setState(cmd.Context(), b.ID, state)
+			return err
 		},
 	}
 	cmd.ValidArgsFunction = s.completeHosts
 	return cmd
 }
 
-func (s *session) setState(ctx context.Context, id string, state apiclient.AdminState) error {
-	if _, err := s.client.BackendsPatchWithResponse(ctx, id, asText(map[string]any{"admin_state": state})); err != nil {
-		return err
+// setState returns the backend as it is then.
+func (s *session) setState(ctx context.Context, id string, state apiclient.AdminState) (*apiclient.Backend, error) {
+	answer, err := s.client.BackendsPatchWithResponse(ctx, id, asText(map[string]any{"admin_state": state}))
+	if err != nil {
+		return nil, err
 	}
 	s.say("updated backend admin state")
-	return nil
+	return answer.JSON200, nil
 }
 
 func (s *session) activeCommand(verb, short string, active bool, dry *bool) *cobra.Command {
@@ -144,13 +147,12 @@ func (s *session) deleteBackendCommand(dry, force *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if answer.JSON200.AdminState == apiclient.AdminStateDestroyed {
+			s.say("backend marked for decommissioning") // scripts wait for this line in both cases
+			switch {
+			case answer.JSON200.AdminState == apiclient.AdminStateDestroyed:
 				s.say("deleted backend: %s %s", b.ID, b.BBB.Host)
-				return nil
-			}
-			s.say("backend marked for decommissioning")
-			if b.NodeState == apiclient.NodeStateError && b.MeetingsCount > 0 {
-				s.complain("it does not answer, and is deleted when its %s are over; with --force it is deleted now", meetingsWith(b.MeetingsCount, b.AttendeesCount))
+			case b.NodeState == apiclient.NodeStateError:
+				s.complain("it does not answer, and is deleted once it is known to be empty; with --force it is deleted now")
 			}
 			return nil
 		},

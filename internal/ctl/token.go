@@ -138,7 +138,7 @@ func (s *session) authorize(ctx context.Context, expires time.Time) error {
 		return err
 	}
 	for {
-		secret, err := s.askSecret(ctx, "Secret of the API at "+s.api+" (B3SCALE_API_JWT_SECRET): ")
+		secret, err := s.askSecret(ctx, "Secret of the API at "+s.api+" (B3SCALE_API_JWT_SECRET): ", "type it, pipe it in, or set "+nameOfToken)
 		if err != nil {
 			return err
 		}
@@ -162,8 +162,9 @@ func (s *session) authorize(ctx context.Context, expires time.Time) error {
 	}
 }
 
-// askSecret reads a secret without showing it. A pipe works, too.
-func (s *session) askSecret(ctx context.Context, prompt string) (b3scale.Secret, error) {
+// askSecret reads a secret without showing it. A pipe works, too. The cure is
+// for those who give none.
+func (s *session) askSecret(ctx context.Context, prompt, cure string) (b3scale.Secret, error) {
 	_, _ = fmt.Fprint(s.Err, clean(prompt))
 	var line string
 	var err error
@@ -183,7 +184,7 @@ func (s *session) askSecret(ctx context.Context, prompt string) (b3scale.Secret,
 	case err != nil && !isEnd(err):
 		return "", fmt.Errorf("read the secret: %w", err)
 	}
-	return "", errors.New("secret should not be empty: type it, pipe it in, or set " + nameOfToken)
+	return "", errors.New("secret should not be empty: " + cure)
 }
 
 // statusOf is the HTTP status of an answer that says no; 0 when there was none.

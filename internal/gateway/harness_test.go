@@ -15,6 +15,7 @@ import (
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/cluster"
 	"b3scale/internal/gateway"
+	"b3scale/internal/logtest"
 	"b3scale/internal/routing"
 	"b3scale/internal/web"
 )
@@ -65,6 +66,10 @@ var noNodes = []bbbtest.Options{}
 func newHarness(t testing.TB, s setup) *harness {
 	t.Helper()
 	h := &harness{TB: t, log: &syncBuffer{}}
+	for _, secret := range []string{secretOne, secondSecretOne, secretTwo, secretOff, moderatorPW, attendeePW} {
+		logtest.Secret(secret)
+	}
+	logtest.Person(person)
 	if s.nodes == nil {
 		s.nodes = []bbbtest.Options{{}}
 	}
@@ -73,6 +78,7 @@ func newHarness(t testing.TB, s setup) *harness {
 		opts.Secret = "node-secret-" + strconv.Itoa(i+1)
 		node := bbbtest.New(opts)
 		t.Cleanup(node.Close)
+		logtest.Node(t, node)
 		h.nodes = append(h.nodes, node)
 	}
 	h.store = openStore(t)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -118,10 +119,15 @@ func (g *Gateway) pass(w http.ResponseWriter, req *request, node *bbb.Answer, er
 	answer(w, req.ownIDs(node, g.cluster))
 }
 
-// logFailure logs what an operator may want to act on.
+// logFailure logs what an operator may want to act on. The mistakes of a
+// frontend are its own.
 func (g *Gateway) logFailure(req *request, err error) {
 	switch b3scale.CodeOf(err) {
 	case b3scale.NotFound, b3scale.NotYet, b3scale.InvalidArgument, b3scale.LimitReached: // the cluster tells of limits
+		return
+	}
+	if _, refused := errors.AsType[*bbb.Failure](err); refused || errors.Is(err, b3scale.ErrTagsRefused) {
+		g.log.DebugContext(req.http.Context(), "call refused", "call", req.Call, "frontend", req.frontend.Key, "meeting", req.key, "error", err)
 		return
 	}
 	g.log.WarnContext(req.http.Context(), "call failed", "call", req.Call, "frontend", req.frontend.Key, "meeting", req.key, "error", err)

@@ -104,6 +104,10 @@ func TestServerTags(t *testing.T) {
 			if c.because != "" {
 				h.untouched("a create without a backend")
 			}
+			// What only the frontend can mend is nothing for an operator.
+			if warned := strings.Contains(h.log.String(), "level=WARN"); warned != (c.because != "" && c.name != "nothing allowed, insisted") {
+				t.Errorf("a warning in the log: %v\n%s", warned, h.log)
+			}
 		})
 	}
 }

@@ -238,7 +238,7 @@ func TestPolicyKeepsTheRest(t *testing.T) {
 	}
 	query, _, _ := bbb.SplitChecksum(h.only().RawQuery)
 	query, _, _ = strings.Cut(strings.ReplaceAll(query, url.QueryEscape(nodeID("room")), "ID"), "&attendeePW")
-	const want = "z;z=%c3%bc&name=R%6fom&record=false&=&meta_X=%C3%BC%26&duration=60&meetingID=ID&future=%7b%7D&a=2&b=1&meta_b3s-frontend=fe1"
+	const want = "z;z=%c3%bc&name=R%6fom&record=false&=&duration=60&meetingID=ID&future=%7b%7D&meta_x=%C3%BC%26&a=2&b=1&meta_b3s-frontend=fe1"
 	if query != want {
 		t.Errorf("the node got\n%s, want\n%s", query, want)
 	}

@@ -50,6 +50,7 @@ func (g *Gateway) Uses() iter.Seq2[*b3scale.Frontend, Use] {
 type quota struct {
 	calls, joins bucket
 	nodes        *semaphore.Weighted // calls to nodes
+	bodies       *semaphore.Weighted // bytes of large bodies
 	underWay     atomic.Int64
 	crowded      atomic.Uint64
 
@@ -72,7 +73,10 @@ func (g *Gateway) quotaOf(f *b3scale.Frontend, now time.Time) *quota {
 	}
 	q, ok := g.quotas.all.Load(f.ID)
 	if !ok {
-		q, _ = g.quotas.all.LoadOrStore(f.ID, &quota{nodes: semaphore.NewWeighted(int64(g.opts.NodeCalls))})
+		q, _ = g.quotas.all.LoadOrStore(f.ID, &quota{
+			nodes:  semaphore.NewWeighted(int64(g.opts.NodeCalls)),
+			bodies: semaphore.NewWeighted(max(g.opts.MaxBodies/2, g.opts.MaxPresentation)),
+		})
 	}
 	return q.(*quota)
 }

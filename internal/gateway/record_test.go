@@ -74,6 +74,8 @@ func TestRecords(t *testing.T) {
 		{"no such meeting, for a browser", browser("join", "meetingID=none&fullName="+personQuery), keyOne, "join", false, "notFound"},
 		{"no such meeting, said elsewhere", browser("join", "meetingID=none&errorRedirectUrl=https%3A%2F%2Fexample.org"), keyOne, "join", false, "notFound"},
 		{"the node refuses", api("sendChatMessage", "meetingID=room"), keyOne, "sendChatMessage", true, "nullError"},
+		{"tags that are not allowed", api("create", "meetingID=fast&name=Room&meta_server-tag=fast!"), keyOne, "create", false, "failed"},
+		{"no parent of a breakout room", api("create", "meetingID=sub&name=Sub&isBreakout=true&sequence=1&parentMeetingID=none"), keyOne, "create", false, "parentMeetingDoesNotExist"},
 		{"no address of a waiting page", request{target: "/b3s/retry-join/nonsense"}, nobody, "join", false, "validationError"},
 		{"the waiting page is not written to", request{method: http.MethodPost, target: "/b3s/retry-join/x"}, nobody, "join", false, "unsupportedRequest"},
 	} {

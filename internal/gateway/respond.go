@@ -36,6 +36,9 @@ func fail(w http.ResponseWriter, status int, f *bbb.Failure) {
 
 // failErr translates an error of the cluster into an API answer, once.
 func failErr(w http.ResponseWriter, err error) {
+	if errors.Is(err, b3scale.ErrTagsRefused) {
+		note(w, "failed") // the answer is the one of a full cluster, but no operator can act on it
+	}
 	status, f := failureOf(err)
 	fail(w, status, f)
 }

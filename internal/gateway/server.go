@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"b3scale"
 	"b3scale/bbb"
 	"b3scale/internal/cluster"
@@ -31,6 +33,7 @@ var Prefixes = []string{Prefix, HostPrefix, RetryPrefix}
 type Options struct {
 	MaxBody         int64          // bytes of a form; 1 MiB
 	MaxPresentation int64          // bytes of an XML body with presentations; 64 MiB
+	MaxBodies       int64          // bytes of all bodies above MaxBody at a time; 1 GiB, and never less than MaxPresentation
 	WriteTimeout    time.Duration  // for the answer, counted from the end of the body; 0: the server's own
 	RequestTimeout  time.Duration  // for a call that reaches a node, waiting for its turn included; 55 s
 	NodeCalls       int            // of one frontend to nodes at a time; 128
@@ -50,6 +53,9 @@ type Gateway struct {
 	nobody  string // a secret that nobody has
 	quotas  quotas
 	flights flights
+
+	bodies     *semaphore.Weighted // bytes of large bodies
+	overBodies remark
 }
 
 // New makes a gateway.
@@ -60,13 +66,17 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 	if opts.MaxPresentation == 0 {
 		opts.MaxPresentation = 64 << 20
 	}
+	if opts.MaxBodies == 0 {
+		opts.MaxBodies = 1 << 30
+	}
+	opts.MaxBodies = max(opts.MaxBodies, opts.MaxPresentation)
 	if opts.RequestTimeout == 0 {
 		opts.RequestTimeout = 55 * time.Second
 	}
 	if opts.NodeCalls == 0 {
 		opts.NodeCalls = 128
 	}
-	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID()}
+	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID(), bodies: semaphore.NewWeighted(opts.MaxBodies)}
 	g.calls = map[string]handler{
 		"create":           {do: g.create, meeting: true, xml: true, effect: true, node: true},
 		"join":             {do: g.join, meeting: true},
@@ -110,6 +120,17 @@ type request struct {
 
 	key    b3scale.MeetingKey // of the meeting it is about
 	nodeID string             // that meeting's id on the nodes
+
+	hasShare bool     // it is one of the frontend's calls to nodes already
+	held     []func() // give back what it holds
+}
+
+func (req *request) whenDone(release func()) { req.held = append(req.held, release) }
+
+func (req *request) done() {
+	for _, release := range req.held {
+		release()
+	}
 }
 
 // ServeHTTP answers one call. The path is taken as it came, before any
@@ -137,13 +158,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 		answer(w, bbb.VersionAnswer())
 		return
 	}
-	req, problem := g.verify(w, r, resource, call)
-	if problem == nil {
-		noteFrontend(w, req.frontend)
-		req.attempt = attempt
-		if !g.admit(w, req) {
-			return
-		}
+	req := g.identify(r, resource)
+	defer req.done()
+	req.attempt = attempt
+	problem := g.verify(w, req, call)
+	if problem == answered {
+		return
 	}
 	if problem == nil && !known {
 		problem = refuse(bbb.ErrUnsupported)
@@ -166,12 +186,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 func (g *Gateway) atNode(w http.ResponseWriter, req *request, call handler) {
 	ctx, cancel := context.WithTimeout(req.http.Context(), g.opts.RequestTimeout)
 	defer cancel()
-	done, err := g.share(ctx, req.frontend)
-	if err != nil {
-		failErr(w, err)
-		return
+	if !req.hasShare {
+		done, err := g.share(ctx, req.frontend)
+		if err != nil {
+			failErr(w, err)
+			return
+		}
+		defer done()
 	}
-	defer done()
 	req.http = req.http.WithContext(ctx)
 	call.do(w, req)
 }

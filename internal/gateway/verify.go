@@ -1,15 +1,8 @@
 package gateway
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
-	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -23,36 +16,62 @@ type problem struct {
 
 func refuse(f *bbb.Failure) *problem { return &problem{http.StatusOK, f} }
 
-// verify identifies the frontend and checks its checksum. Nobody can tell an
-// unknown or disabled frontend from a wrong checksum: both take the same way.
-// A body is read after the query's checksum, and up to a limit.
-func (g *Gateway) verify(w http.ResponseWriter, r *http.Request, resource string, call handler) (*request, *problem) {
-	req := &request{http: r, Request: bbb.NewRequest(resource, r.URL.RawQuery, ""), frontend: g.frontend(r)}
+// answered is no problem any more: the call has its answer.
+var answered = &problem{}
+
+// identify reads what a request says of itself before its body.
+func (g *Gateway) identify(r *http.Request, resource string) *request {
+	return &request{http: r, Request: bbb.NewRequest(resource, r.URL.RawQuery, ""), frontend: g.frontend(r)}
+}
+
+// verify checks the checksum and lets the call in. Nobody can tell an unknown or
+// disabled frontend from a wrong checksum: both take the same way. Of a call
+// that a query proves, the body is read when it has been let in; of others only
+// as much as a form may have.
+func (g *Gateway) verify(w http.ResponseWriter, req *request, call handler) *problem {
+	query, post := req.http.URL.RawQuery, req.http.Method == http.MethodPost
 	secrets := []string{g.nobody} // as much work as for a frontend
 	if f := req.frontend; f != nil && f.Active {
 		secrets = []string{f.Secret.Reveal(), f.SecondarySecret.Reveal()}
 	}
-	post := r.Method == http.MethodPost
-	if !post || r.URL.RawQuery != "" {
-		if failure := g.prove(req, secrets); failure != nil {
-			return nil, refuse(failure)
+	byQuery := query != "" || !post
+	if byQuery {
+		if problem := g.enter(w, req, secrets); problem != nil {
+			return problem
 		}
 	}
 	if !post {
-		return req, nil
+		return nil
 	}
 	form, problem := g.readBody(w, req, call)
 	if problem != nil {
-		return nil, problem
+		return problem
 	}
-	if form != "" || r.URL.RawQuery == "" {
+	if form != "" || !byQuery {
 		req.form = form != ""
-		req.Request = bbb.NewRequest(resource, r.URL.RawQuery, form)
+		req.Request = bbb.NewRequest(req.Call, query, form)
+	}
+	switch {
+	case !byQuery:
+		return g.enter(w, req, secrets)
+	case form != "": // its checksum would be the second one
 		if failure := g.prove(req, secrets); failure != nil {
-			return nil, refuse(failure)
+			return refuse(failure)
 		}
 	}
-	return req, nil
+	return nil
+}
+
+// enter lets a call in that proves whose it is, unless there are too many.
+func (g *Gateway) enter(w http.ResponseWriter, req *request, secrets []string) *problem {
+	if failure := g.prove(req, secrets); failure != nil {
+		return refuse(failure)
+	}
+	noteFrontend(w, req.frontend)
+	if !g.admit(w, req) {
+		return answered
+	}
+	return nil
 }
 
 // prove checks the checksum and notes which of the frontend's secrets it was
@@ -76,80 +95,6 @@ func keyOf(f *b3scale.Frontend) string {
 		return ""
 	}
 	return f.Key
-}
-
-// readBody reads the body of a POST: parameters of a form, which it returns,
-// or XML, which it keeps (BBB API, POST bodies and content types).
-func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (form string, _ *problem) {
-	limit := g.opts.MaxBody
-	if call.xml && req.http.URL.RawQuery != "" { // without a query nothing is verified yet
-		limit = g.opts.MaxPresentation
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.http.Body, limit))
-	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return "", tooLarge(e.Limit)
-	}
-	if err != nil {
-		return "", &problem{http.StatusBadRequest, &bbb.Failure{Key: "validationError", Message: "The request body ended too early"}}
-	}
-	if g.opts.WriteTimeout > 0 { // a long upload must not eat up the time of the answer
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
-	}
-	trimmed := bytes.TrimSpace(body)
-	if len(trimmed) == 0 {
-		return "", nil
-	}
-	kind, params, _ := mime.ParseMediaType(req.http.Header.Get("Content-Type"))
-	isForm := kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
-	switch {
-	case call.xml && trimmed[0] == '<': // clients label XML in many ways
-		if bbb.CheckBody(body) != nil {
-			return "", refuse(&bbb.Failure{Key: "validationError", Message: "The XML of the request body is malformed"})
-		}
-		req.body = body
-		return "", nil
-	case isForm && int64(len(body)) > g.opts.MaxBody:
-		return "", tooLarge(g.opts.MaxBody)
-	case kind == "application/x-www-form-urlencoded":
-		return string(body), nil
-	case kind == "multipart/form-data":
-		form, err := multipartForm(body, params["boundary"])
-		if err != nil {
-			return "", refuse(&bbb.Failure{Key: "validationError", Message: "The form of the request body is malformed"})
-		}
-		return form, nil
-	}
-	return "", refuse(bbb.ErrContentType)
-}
-
-func tooLarge(limit int64) *problem {
-	return &problem{http.StatusRequestEntityTooLarge, &bbb.Failure{
-		Key: "sizeError", Message: fmt.Sprintf("The request body must not be larger than %d bytes", limit),
-	}}
-}
-
-// multipartForm turns the fields of a multipart form into an encoded one.
-// Files are left out: no call takes one here.
-func multipartForm(body []byte, boundary string) (string, error) {
-	var params bbb.Params
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			return params.Encode(), nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if part.FileName() != "" || part.FormName() == "" {
-			continue
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return "", err
-		}
-		params.Add(part.FormName(), string(value))
-	}
 }
 
 // findMeeting applies BBB's rules to the meeting id and sets the id that the

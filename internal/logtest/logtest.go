@@ -25,12 +25,15 @@ func Keep(lines []byte) {
 	}
 }
 
+// Writer keeps what is written to it. Give it whole lines.
+func Writer() io.Writer { return keeper{} }
+
 // Logger is for tests that do not look at the log: it only keeps it.
 func Logger() *slog.Logger {
 	if file() == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(keeper{}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(Writer(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // Level is the one for processes that tests start: "debug" when logs are kept,
@@ -57,10 +60,13 @@ var file = sync.OnceValue(func() *os.File {
 	if dir == "" {
 		return nil
 	}
-	name := fmt.Sprintf("%s-%d.log", filepath.Base(os.Args[0]), os.Getpid())
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	return open(filepath.Join(dir, fmt.Sprintf("%s-%d.log", filepath.Base(os.Args[0]), os.Getpid())))
+})
+
+func open(name string) *os.File {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", Dir, err))
 	}
 	return f
-})
+}

@@ -18,6 +18,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asChild) != "" {
 		logtest.Keep([]byte("kept\n"))
 		logtest.Logger().Debug("logged")
+		for range 2 {
+			logtest.Secret("s3cret-of-all")
+			logtest.Person("Ada Lovelace")
+			logtest.Person("Guest 17")
+		}
 		_, _ = os.Stdout.WriteString(logtest.Level())
 		return
 	}
@@ -50,6 +55,42 @@ func TestKeep(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, text, err)
 		}
 	}
+}
+
+// Every word is there once, with the parts of names that say something.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := child(t, dir); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.words"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("there are %q, %v", files, err)
+	}
+	got, err := os.ReadFile(files[0])
+	if want := "s3cret-of-all\nAda Lovelace\nAda\nLovelace\nGuest 17\nGuest\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if log := strings.TrimSuffix(files[0], ".words") + ".log"; !exists(log) {
+		t.Errorf("%s is not there", log)
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// What cannot be searched must not look as if it was.
+func TestShortSecrets(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("a secret of five letters was taken")
+		}
+	}()
+	logtest.Secret("t0ken")
 }
 
 func TestNothingIsKept(t *testing.T) {

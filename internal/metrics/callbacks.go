@@ -10,7 +10,7 @@ var (
 	callbacksWaiting = family("callbacks_waiting",
 		"Messages of nodes to a frontend that were not taken yet, of all instances together.", "frontend")
 	callbacksOldest = family("callbacks_oldest_seconds",
-		"How long the oldest of them has been waiting. There is no series where nothing waits.", "frontend")
+		"How long the oldest of them has been waiting; 0 where nothing waits.", "frontend")
 	callbackAttempts = family("callback_attempts_total",
 		"Attempts to tell frontends what nodes told: delivered, refused (nobody tries again), or failed (somebody does).", "kind", "result")
 )
@@ -59,9 +59,11 @@ func (c *collector) showCallbacks(out sink, now time.Time) {
 	}
 	c.Table.EachFrontend(func(f *b3scale.Frontend) {
 		q := waiting[f.ID]
-		out.gauge(callbacksWaiting, float64(q.Waiting), valid(f.Key))
+		age := time.Duration(0)
 		if q.Waiting > 0 {
-			out.gauge(callbacksOldest, max(now.Sub(q.Oldest.Time()), 0).Seconds(), valid(f.Key))
+			age = max(now.Sub(q.Oldest.Time()), 0)
 		}
+		out.gauge(callbacksWaiting, float64(q.Waiting), valid(f.Key))
+		out.gauge(callbacksOldest, age.Seconds(), valid(f.Key))
 	})
 }

@@ -21,9 +21,10 @@ import (
 // site is memory as a store would have filled it, and what is shown of it.
 type site struct {
 	testing.TB
-	table   *routing.Table
-	metrics *metrics.Metrics
-	config  struct {
+	table     *routing.Table
+	metrics   *metrics.Metrics
+	callbacks []b3scale.CallbackQueue
+	config    struct {
 		frontends []b3scale.Frontend
 		backends  []b3scale.Backend
 	}
@@ -44,7 +45,7 @@ func newSite(t testing.TB, opts metrics.Options, frontends, backends int) *site 
 	}
 	s.configure()
 	mind := cluster.New(nil, s.table, nil, slog.New(slog.DiscardHandler), cluster.Options{})
-	s.metrics.Show(metrics.Sources{Table: s.table, Mind: mind})
+	s.metrics.Show(metrics.Sources{Table: s.table, Mind: mind, Callbacks: func() []b3scale.CallbackQueue { return s.callbacks }})
 	return s
 }
 

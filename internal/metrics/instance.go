@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"b3scale"
+	"b3scale/internal/cluster"
 )
 
 var (
@@ -32,7 +33,7 @@ var (
 	storeDegraded = family("store_degraded", "1 while the database does not answer: people join, nothing new is created.")
 
 	agentEvents  = family("agent_events_total", "Events of agents by what became of them: taken, too old (stale), or of no known meeting.", "result")
-	agentGaps    = family("agent_gaps_total", "Gaps in the events of agents, each of which leads to a list of the backend.")
+	agentGaps    = family("agent_gaps_total", "Times that an agent said that it has lost events, or may have; each leads to a list of the backend.")
 	agentBatches = family("agent_batches_total", "Batches of events that agents sent.")
 
 	loginsFailed = family("api_logins_failed_total", "Requests to the REST API that were not let in.", "reason")
@@ -45,7 +46,7 @@ var storeFailures = []string{"timeout", "failed"}
 // failureCodes are the reasons that creates usually fail for; their counts
 // begin with 0.
 var failureCodes = []b3scale.Code{
-	b3scale.NoBackend, b3scale.NodeFailed, b3scale.NotYet, b3scale.Unavailable, b3scale.LimitReached, b3scale.Observing,
+	b3scale.NoBackend, b3scale.NodeFailed, b3scale.NotYet, b3scale.Unavailable, b3scale.LimitReached, b3scale.Observing, cluster.ByPolicy,
 }
 
 func (c *collector) showInstance(out sink) {

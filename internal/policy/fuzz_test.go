@@ -22,6 +22,8 @@ func FuzzRewrite(f *testing.F) {
 	} {
 		f.Add(query, "meta_Course", "meta_COURSE", "duration", "disabledFeatures", "chat", 60)
 		f.Add(query, "duration", "duration", "duration", "duration", "100", 60)
+		f.Add(query+"&disabledFeaturesExclude=chat,polls", "logo", "disabledFeatures", "userCameraCap", "disabledFeaturesExclude", "chat", 5)
+		f.Add(query+"&userCameraCap=0&maxPinnedCameras=0", "logo", "duration", "maxPinnedCameras", "userCameraCap", "9", 5)
 		f.Add(query, "meetingID", "checksum", "meta_b3s-frontend", "META_b3s-x", "x", 1)
 	}
 	f.Fuzz(func(t *testing.T, query, blocked, overridden, capped, byDefault, value string, most int) {
@@ -42,13 +44,17 @@ func FuzzRewrite(f *testing.F) {
 
 		if bbb.CanonicalName(overridden) != bbb.CanonicalName(capped) && most > 0 && free(capped) && !sameName(capped, blocked) {
 			n, err := strconv.Atoi(valueOf(call.Params, capped))
-			if err != nil || n < 1 || n > most {
+			unlimited := err != nil || n == 0 && bbb.UnlimitedWhenZero(capped)
+			if spellings(call.Params, capped) == 0 {
+				unlimited = bbb.UnlimitedWhenAbsent(capped)
+			}
+			if unlimited || n < 0 || n > most {
 				t.Errorf("%s is %q, want at most %d", capped, valueOf(call.Params, capped), most)
 			}
 		}
 		if free(byDefault) && !sameName(byDefault, blocked) && value != "" {
 			for _, params := range []bbb.Params{call.Params, join} {
-				if spellings(params, byDefault) == 0 && strings.Trim(value, ", \x00\x7f") != "" && byDefault != "disabledFeatures" {
+				if spellings(params, byDefault) == 0 && strings.Trim(value, ", \x00\x7f") != "" && byDefault != "disabledFeatures" && byDefault != "disabledFeaturesExclude" {
 					t.Errorf("%s has no default", byDefault)
 				}
 			}

@@ -190,19 +190,119 @@ func TestWishes(t *testing.T) {
 	}
 }
 
+// What a cap makes of whatever is sent: of an amount without which there is no
+// limit, of one with a default of the nodes and 0 for no limit, and of one of
+// which 0 is the least.
 func TestCaps(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{
-		"1": "1", "59": "59", "60": "60", "61": "60", "999999999999999999999": "60", "2147483648": "60",
-		"0": "60", "-1": "60", "": "60", "1e1": "60", "0x10": "60", "1_0": "60", "12.0": "60", "many": "60", "%C2%A05": "60", "%D9%A5": "60",
-		"+5": "5", "5+": "5", "%2b5": "5", "007": "7", "1%000": "10",
+	for value, want := range map[string][3]string{
+		"":    {"60", "-", "-"},
+		"0":   {"60", "60", "0"},
+		"000": {"60", "60", "0"},
+		"1":   {"1", "1", "1"}, "59": {"59", "59", "59"}, "60": {"60", "60", "60"},
+		"61": {"60", "60", "60"}, "2147483648": {"60", "60", "60"}, "999999999999999999999": {"60", "60", "60"},
+		"+5": {"5", "5", "5"}, "5+": {"5", "5", "5"}, "%2b5": {"5", "5", "5"}, "007": {"7", "7", "7"}, "1%000": {"10", "10", "10"},
+		"-1": {"60", "-", "-"}, "-999999999999999999999": {"60", "-", "-"},
+		"1e1": {"60", "-", "-"}, "0x10": {"60", "-", "-"}, "1_0": {"60", "-", "-"}, "12.0": {"60", "-", "-"}, "many": {"60", "-", "-"},
+		"%C2%A05": {"60", "-", "-"}, "%D9%A5": {"60", "-", "-"},
 	} {
-		params := create(b3scale.FrontendSettings{CreateMaxParams: b3scale.Caps{"duration": 60, "maxParticipants": 0, "meetingID": 5}}, "duration="+value+"&duration=999")
-		if got := params.Get("duration"); got != want || params.Count("duration") != 1 || params.Count("maxParticipants") != 0 {
-			t.Errorf("duration=%s: got %s, want %s", value, params.Encode(), want)
+		for i, name := range []string{"duration", "userCameraCap", "maxPinnedCameras"} {
+			params := create(b3scale.FrontendSettings{CreateMaxParams: b3scale.Caps{name: 60, "logoutTimer": 0, "meetingID": 5}}, name+"="+value+"&"+name+"=999")
+			got, found := params.Lookup(name)
+			if !found {
+				got = "-"
+			}
+			if got != want[i] || params.Count(name) > 1 || params.Count("logoutTimer") != 0 {
+				t.Errorf("%s=%s: got %s, want %s", name, value, params.Encode(), want[i])
+			}
+			if params.Get("meetingID") == "5" {
+				t.Error("the meeting's id was capped")
+			}
 		}
-		if params.Get("meetingID") == "5" {
-			t.Error("the meeting's id was capped")
+	}
+}
+
+// Where nobody says anything, a cap gives a limit to what has none, and leaves
+// what the nodes limit by themselves alone. What an operator has set by default
+// is not above the cap either.
+func TestCapsOfAbsentParameters(t *testing.T) {
+	t.Parallel()
+	all := b3scale.Caps{}
+	for _, name := range []string{
+		"duration", "maxParticipants", "meetingCameraCap", "logoutTimer", "userCameraCap", "maxNumPages", "maxPinnedCameras", "endWhenNoModeratorDelayInMinutes",
+		"learningDashboardCleanupDelayInMinutes", "meetingExpireIfNoUserJoinedInMinutes", "meetingExpireWhenLastUserLeftInMinutes",
+	} {
+		all[name] = 600
+	}
+	params := create(b3scale.FrontendSettings{CreateMaxParams: all}, "x=1")
+	params.Delete("meetingID")
+	if got, want := params.Encode(), "x=1&duration=600&logoutTimer=600&maxParticipants=600&meetingCameraCap=600&meta_b3s-frontend=fe"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	byDefault := create(b3scale.FrontendSettings{CreateMaxParams: all, CreateDefaultParams: b3scale.Params{"userCameraCap": "700", "maxNumPages": "50"}}, "x=1")
+	if cameras, pages := byDefault.Get("userCameraCap"), byDefault.Get("maxNumPages"); cameras != "600" || pages != "50" {
+		t.Errorf("over defaults: %s cameras and %s pages, want 600 and 50", cameras, pages)
+	}
+}
+
+// What an operator disables, nobody enables again.
+func TestDisabledFeaturesStay(t *testing.T) {
+	t.Parallel()
+	type params = b3scale.Params
+	for _, c := range []struct {
+		name                string
+		overrides, defaults params
+		sent, want          string // "-": none
+	}{
+		{"nothing is set", nil, nil, "chat,,polls", "chat,,polls"},
+		{"override", params{"disabledFeatures": "chat"}, nil, "chat", "-"},
+		{"default", nil, params{"disabledFeatures": "chat"}, "chat", "-"},
+		{"override and default", params{"disabledFeatures": "chat"}, params{"disabledFeatures": "polls"}, "layouts, polls ,chat,timer", "layouts,timer"},
+		{"nothing of it", params{"disabledFeatures": "chat"}, nil, "polls,,layouts", "polls,,layouts"},
+		{"empty", params{"disabledFeatures": "chat"}, nil, "", "-"},
+		{"twice", params{"disabledFeatures": "chat"}, nil, "polls&disabledFeaturesExclude=chat", "polls"},
+		{"by default", params{"disabledFeatures": "chat"}, params{"disabledFeaturesExclude": "chat,polls"}, "-", "polls"},
+		{"an operator's own", params{"disabledFeatures": "chat,polls", "disabledFeaturesExclude": "chat"}, nil, "polls", "chat"},
+	} {
+		query := "disabledFeaturesExclude=" + c.sent
+		if c.sent == "-" {
+			query = "x=1"
+		}
+		created := create(b3scale.FrontendSettings{CreateOverrideParams: c.overrides, CreateDefaultParams: c.defaults}, query)
+		got, found := created.Lookup("disabledFeaturesExclude")
+		if !found {
+			got = "-"
+		}
+		if got != c.want || created.Count("disabledFeaturesExclude") > 1 {
+			t.Errorf("%s: the node gets %s, want %s", c.name, created.Encode(), c.want)
+		}
+	}
+}
+
+// Metadata of the frontend counts before that of the defaults, in any spelling.
+func TestMetadataOfTheFrontendCounts(t *testing.T) {
+	t.Parallel()
+	type params = b3scale.Params
+	for _, c := range []struct{ own, defaults params }{
+		{params{"meta_Course": "own"}, params{"meta_course": "all"}},
+		{params{"meta_course": "own"}, params{"meta_Course": "all"}},
+		{params{"META_COURSE": "own"}, params{" meta_course": "all"}},
+		{params{"meta_course": "own", "meta_Course": "older"}, params{"META_course": "all"}},
+	} {
+		for name, own := range map[string]b3scale.FrontendSettings{
+			"override": {CreateOverrideParams: c.own}, "default": {CreateDefaultParams: c.own},
+		} {
+			defaults := b3scale.FrontendSettings{CreateDefaultParams: c.defaults}
+			if name == "override" {
+				defaults = b3scale.FrontendSettings{CreateOverrideParams: c.defaults}
+			}
+			created := create(own.Over(defaults), "x=1")
+			if got := created.Metadata("course"); got != "own" {
+				t.Errorf("%s %q over %q: got %q", name, c.own, c.defaults, got)
+			}
+			if sources := own.Sources(defaults); sources["create_"+name+"_params.meta_course"] != b3scale.FromFrontend || len(sources) != 1 {
+				t.Errorf("%s %q over %q: got the sources %v", name, c.own, c.defaults, sources)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,10 +38,10 @@ func (r rules) apply(params *bbb.Params) {
 			params.Add(name, r.defaults[name])
 		}
 	}
+	r.keepDisabled(params)
 	for _, name := range settable(r, r.caps) {
 		if most := r.caps[name]; most > 0 && r.overrides[name] == "" {
-			sent, _ := find(params, name)
-			set(params, name, capped(sent, most))
+			limit(params, name, most)
 		}
 	}
 }
@@ -89,22 +90,53 @@ func set(params *bbb.Params, name, value string) {
 	params.Set(name, value)
 }
 
-// capped is value if it is a number from 1 to most. 0 and everything else
-// stand for no limit on the nodes. They do not all trim numbers, so it is
-// written plainly.
-func capped(value string, most int) string {
-	n, err := strconv.ParseInt(bbb.Clean(value), 10, 32)
-	if err != nil || n < 1 || n > int64(most) {
-		return strconv.Itoa(most)
+// limit brings a parameter down to most where it is above, and never up: where
+// nodes have a default of their own, that counts when nobody sent a number.
+// Nodes do not all trim numbers, so those are written plainly.
+func limit(params *bbb.Params, name string, most int) {
+	sent, found := find(params, name)
+	n, err := strconv.ParseInt(bbb.Clean(sent), 10, 32)
+	switch {
+	case err == nil && n >= 1 && n <= int64(most), err == nil && n == 0 && !bbb.UnlimitedWhenZero(name):
+		set(params, name, strconv.FormatInt(n, 10))
+	case bbb.UnlimitedWhenAbsent(name), err == nil && n >= 0, errors.Is(err, strconv.ErrRange) && n > 0:
+		set(params, name, strconv.Itoa(most))
+	case found: // what is no amount
+		params.DeleteFunc(func(found string) bool { return same(found, name) })
 	}
-	return strconv.FormatInt(n, 10)
 }
 
-// disabledFeatures is a list to which its default is added.
-const disabledFeatures = "disabledFeatures"
+// disabledFeatures is a list to which its default is added, disabledFeaturesExclude
+// one of what nodes take out of it again.
+const (
+	disabledFeatures        = "disabledFeatures"
+	disabledFeaturesExclude = "disabledFeaturesExclude"
+)
 
-// merged joins lists, without what is empty or there already.
-func merged(lists ...string) string {
+// keepDisabled takes out of disabledFeaturesExclude what an override or default
+// disables, or everybody could enable it again. An override of that list itself
+// is an operator's own decision.
+func (r rules) keepDisabled(params *bbb.Params) {
+	sent, found := params.Lookup(disabledFeaturesExclude)
+	if !found || r.overrides[disabledFeaturesExclude] != "" || r.blocks(disabledFeatures) {
+		return
+	}
+	disabled := items(r.overrides[disabledFeatures], r.defaults[disabledFeatures])
+	excluded := slices.DeleteFunc(items(sent), func(item string) bool { return slices.Contains(disabled, item) })
+	switch {
+	case len(disabled) == 0:
+	case len(excluded) == 0:
+		params.Delete(disabledFeaturesExclude)
+	case len(excluded) < len(items(sent)) || params.Count(disabledFeaturesExclude) > 1:
+		params.Set(disabledFeaturesExclude, strings.Join(excluded, ","))
+	}
+}
+
+// merged joins lists.
+func merged(lists ...string) string { return strings.Join(items(lists...), ",") }
+
+// items are those of lists, without what is empty or there already.
+func items(lists ...string) []string {
 	var all []string
 	known := map[string]bool{"": true}
 	for _, list := range lists {
@@ -115,5 +147,5 @@ func merged(lists ...string) string {
 			}
 		}
 	}
-	return strings.Join(all, ",")
+	return all
 }

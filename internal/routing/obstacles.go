@@ -180,6 +180,11 @@ func (r ruledOut) Error() string {
 	return text + fmt.Sprintf(", %d full, %d do not answer", count(hasMaxMeetings)+count(hasMaxAttendees), count(isSilent))
 }
 
+// Is tells the mistake of a frontend from what an operator may act on.
+func (r ruledOut) Is(target error) bool {
+	return target == b3scale.ErrTagsRefused && r.want.Wish.Hopeless()
+}
+
 // wished lists what a meeting asks for.
 func (w *Wanted) wished() string {
 	var wanted []string

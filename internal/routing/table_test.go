@@ -122,7 +122,11 @@ func checkCounts(t *testing.T, table *routing.Table, name string) {
 	}
 	var want routing.FrontendCount
 	for _, r := range byFrontend {
-		if !r.Breakout {
+		if r.Breakout {
+			want.Breakouts.Rooms++
+			want.Breakouts.People += r.People
+			want.Breakouts.Moderators += r.Count.Moderators
+		} else {
 			want.Meetings++
 			want.People += r.People
 			want.Moderators += r.Count.Moderators

@@ -24,7 +24,7 @@ func TestLimitsHoldUpOnlyThemselves(t *testing.T) {
 	}
 	take := func(s *Store, holder string, limit int) func() error {
 		return func() error {
-			_, _, err := s.TakePlace(t.Context(), b3scale.Place{Key: m.Key, Holder: holder, Arrival: holder, Hold: time.Hour, Limit: limit})
+			_, _, err := s.TakePlace(t.Context(), b3scale.Place{Key: m.Key, Holder: holder, Arrival: holder, Hold: time.Hour, Limit: limit, Look: true})
 			return err
 		}
 	}

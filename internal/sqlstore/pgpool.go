@@ -26,6 +26,7 @@ type pool struct {
 	timeout time.Duration
 	pulse   *pulse
 	slots   chan struct{} // one per connection in use
+	reads   chan struct{} // those of them that readers have; a quarter is never theirs
 	closed  chan struct{}
 	texts   sync.Map // as written → as sent
 }
@@ -39,6 +40,7 @@ func newPool(config *pgx.ConnConfig, d *dialect, opts PostgresOptions) *pool {
 		timeout: opts.Timeout,
 		pulse:   beat,
 		slots:   make(chan struct{}, opts.PoolSize),
+		reads:   make(chan struct{}, max(1, opts.PoolSize-max(1, opts.PoolSize/4))),
 		closed:  make(chan struct{}),
 	}
 	// The slots bound their number. A bound here would open some of them in the
@@ -92,6 +94,20 @@ func (p *pool) lend(wait context.Context, use func(c *sql.Conn) error) error {
 		p.pulse.lost()
 	}
 	return err
+}
+
+// lendToRead keeps readers, who may be many, from standing in line before those
+// who write.
+func (p *pool) lendToRead(wait context.Context, use func(c *sql.Conn) error) error {
+	select {
+	case p.reads <- struct{}{}:
+	case <-p.closed:
+		return errClosed
+	case <-wait.Done():
+		return wait.Err()
+	}
+	defer func() { <-p.reads }()
+	return p.lend(wait, use)
 }
 
 // repeatable is an error after which a job may simply run again: certainly it
@@ -187,7 +203,7 @@ type pgReader struct{ *pool }
 
 func (r pgReader) do(ctx context.Context, run job) error {
 	return r.insist(ctx, func(wait, ctx context.Context) error {
-		return r.lend(wait, func(c *sql.Conn) error {
+		return r.lendToRead(wait, func(c *sql.Conn) error {
 			err := run(ctx, &pgSession{conn: c, pool: r.pool})
 			if broken(err) {
 				return repeatable{err}
@@ -200,7 +216,7 @@ func (r pgReader) do(ctx context.Context, run job) error {
 // long does not read again what the caller has seen.
 func (r pgReader) long(ctx context.Context, run job) error {
 	return r.patiently(ctx, longestRead, func(ctx context.Context, more func()) error {
-		return r.lend(ctx, func(c *sql.Conn) error {
+		return r.lendToRead(ctx, func(c *sql.Conn) error {
 			began := false
 			err := run(ctx, &pgSession{conn: c, pool: r.pool, more: func() { began = true; more() }})
 			if broken(err) && !began {

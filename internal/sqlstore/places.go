@@ -40,17 +40,22 @@ const (
 	frontendsWithLapsed = `SELECT DISTINCT frontend_id FROM places WHERE until <= {now} - $1 ORDER BY frontend_id`
 )
 
-// TakePlace reserves a place for somebody who is about to come. That there is
-// none left is found out without the lock and without a write: many may ask.
+// TakePlace reserves a place for somebody who is about to come. Where there is
+// probably none left it looks before it takes the lock: many may ask. To look
+// it has a connection of those that write, since joins read rows by the hundred.
 func (s *Store) TakePlace(ctx context.Context, p b3scale.Place) (taken int, ok bool, err error) {
 	if err := checkKey(p.Key, p.Holder, p.Arrival); err != nil {
 		return 0, false, fmt.Errorf("take a place in meeting %s: %w", p.Key, err)
 	}
-	err = s.read(ctx, func(ctx context.Context, tx session) error {
-		taken, _, err = countOthers(ctx, tx, &p)
-		return err
-	})
-	if err == nil && hasRoom(&p, taken) {
+	full := false
+	if p.Look {
+		err = s.writeAlone(ctx, func(ctx context.Context, tx session) error {
+			taken, _, err = countOthers(ctx, tx, &p)
+			full = !hasRoom(&p, taken)
+			return err
+		})
+	}
+	if err == nil && !full {
 		err = s.write(ctx, func(ctx context.Context, tx session) error {
 			taken, ok, err = takePlace(ctx, tx, &p)
 			return err

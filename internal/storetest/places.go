@@ -12,9 +12,14 @@ import (
 func testPlaces(t *testing.T, open opener) {
 	run(t, open, "are as many as the limit", func(f *fixture) {
 		for i := range 3 {
-			f.takes(fmt.Sprint("person ", i), f.place(fmt.Sprint("holder ", i), 3), i+1, true)
+			p := f.place(fmt.Sprint("holder ", i), 3)
+			p.Look = i == 1
+			f.takes(fmt.Sprint("person ", i), p, i+1, true)
 		}
 		f.takes("one too many", f.place("late", 3), 3, false)
+		looks := f.place("late", 3)
+		looks.Look = true
+		f.takes("one too many, who looks first", looks, 3, false)
 		f.takes("a repeat", f.place("holder 1", 3), 3, true)
 		f.takes("with a higher limit", f.place("late", 4), 4, true)
 		f.takes("with a lower limit", f.place("holder 1", 2), 3, false)
@@ -124,6 +129,7 @@ func testPlaces(t *testing.T, open opener) {
 			}
 			for range 2 { // a repeat takes no other place
 				p := f.place(fmt.Sprint("holder ", i), limit)
+				p.Look = i%2 == 0
 				taken, ok, err := f.store.TakePlace(f.Context(), p)
 				if err != nil || taken > limit || ok && taken == 0 {
 					f.Errorf("%d: got %d, %v, %v", i, taken, ok, err)
@@ -160,7 +166,9 @@ func testPlaces(t *testing.T, open opener) {
 				return
 			}
 			for !done.Load() {
-				taken, ok, err := f.store.TakePlace(f.Context(), f.place(fmt.Sprint("late ", i), people))
+				p := f.place(fmt.Sprint("late ", i), people)
+				p.Look = i == 1
+				taken, ok, err := f.store.TakePlace(f.Context(), p)
 				if err != nil || ok || taken != people {
 					f.Errorf("got %d, %v, %v, want %d and no place", taken, ok, err, people)
 					return
