@@ -284,9 +284,9 @@ func (h *harness) start() {
 		if h.t.Failed() {
 			h.t.Logf("log:\n%s", h.log)
 		}
-		for _, hidden := range hidden {
-			if strings.Contains(h.log.String(), hidden) {
-				h.t.Errorf("the log shows %q", hidden)
+		for _, word := range hidden {
+			if strings.Contains(h.log.String(), word) {
+				h.t.Errorf("the log shows %q", word)
 			}
 		}
 	})

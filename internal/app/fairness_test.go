@@ -27,9 +27,8 @@ const (
 // other things to do disturbs them alike.
 //
 // Two who take all that they get have a half of the machine each, and the one
-// that polls asks for more in each call. So who wants less than a half gets it
-// all, and who wants more gets a good part of it. A rate limit helps only as far
-// as a refusal costs less than an answer.
+// that polls asks for more in each call. So who wants a modest part gets it; who
+// wants more does so when the other one has a rate limit.
 //
 // It runs alone: other tests would be measured, too.
 func TestStormOfAnotherFrontend(t *testing.T) { //nolint:paralleltest // see above
@@ -41,8 +40,7 @@ func TestStormOfAnotherFrontend(t *testing.T) { //nolint:paralleltest // see abo
 		least  float64            // of those that are wanted
 	}{
 		{"one wants little", nil, 0.2, 0.8},
-		{"one wants much", nil, 0.7, 0.4},
-		{"one wants much, the other is limited", limit, 0.7, 0.55},
+		{"one wants much, the other is limited", limit, 0.6, 0.8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, storming := newStorm(t, c.limit)

@@ -85,12 +85,13 @@ func (s *limitedSite) start(settings b3scale.FrontendSettings, hold time.Duratio
 // patient asks for as long as it takes: a thousand stand in line.
 var patient = &http.Client{Timeout: 10 * time.Minute, CheckRedirect: client.CheckRedirect}
 
-// insist asks again while the answer is that one has to wait, as browsers do.
+// insist asks again while the answer is that one has to wait, or that the
+// database is too busy, as people do.
 func (s *limitedSite) insist(n int, call, query string) answer {
 	s.t.Helper()
 	for try := 0; ; try++ {
 		got := s.ask(n, call, query)
-		if !strings.Contains(got.body, "please try again") || s.t.Context().Err() != nil {
+		if !strings.Contains(got.body, "b3scaleGatewayError") || s.t.Context().Err() != nil {
 			return got
 		}
 		s.waited.Add(1)

@@ -160,7 +160,7 @@ func TestMetrics(t *testing.T) {
 		{"b3scale_store_errors_total", nil, 0},
 		{"b3scale_agent_batches_total", nil, 3},
 		{"b3scale_agent_events_total", []string{label("result", "stale")}, 1},
-		{"b3scale_agent_gaps_total", nil, 2},
+		{"b3scale_agent_gaps_total", nil, 1}, // what is lost, not the boots
 		{"b3scale_api_logins_failed_total", []string{label("reason", "missing")}, 1},
 		{"b3scale_api_logins_failed_total", nil, 1},
 		{"b3scale_http_requests_total", []string{label("door", "api"), label("code", "401")}, 1},
@@ -205,11 +205,11 @@ func (d *instance) tellAgentEvents() {
 	if err != nil {
 		d.Fatal(err)
 	}
-	events := func(boot string) string {
-		return `{"boot":"` + boot + `","events":[{"sequence":1,"kind":"meeting_created","meeting":"x-1"}]}`
+	events := func(boot string, lost int) string {
+		return fmt.Sprintf(`{"boot":%q,"lost":%d,`, boot, lost) + `"events":[{"sequence":1,"kind":"meeting_created","meeting":"x-1"}]}`
 	}
 	for _, c := range []struct{ path, body string }{
-		{"heartbeat", ""}, {"events", events("boot-1")}, {"events", events("boot-2")}, {"events", events("boot-1")},
+		{"heartbeat", ""}, {"events", events("boot-1", 0)}, {"events", events("boot-2", 3)}, {"events", events("boot-1", 0)},
 	} {
 		req, err := http.NewRequestWithContext(d.Context(), http.MethodPost, d.URL()+"/api/v1/agent/"+c.path, strings.NewReader(c.body))
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"b3scale/internal/auth"
+	"b3scale/internal/logtest"
 )
 
 const adminClaims = `{"scope":"b3scale:admin","sub":"b3scalectl"}`
@@ -29,6 +30,7 @@ type lines struct {
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	logtest.Keep(b)
 	return l.buf.Write(b)
 }
 
@@ -48,7 +50,7 @@ type door struct {
 func newDoor(trusted ...netip.Prefix) door {
 	log := &lines{}
 	guard := auth.New(auth.Options{
-		Keys:    auth.NewKeys(first, second),
+		Keys:    auth.NewKeys(logtest.Secret(first), logtest.Secret(second)),
 		Log:     slog.New(slog.NewTextHandler(log, nil)),
 		Trusted: trusted,
 	})

@@ -123,16 +123,16 @@ func (c *Cluster) admit(ctx context.Context, r *routing.Room, params *bbb.Params
 	if !blocksJoins(l) {
 		return nil
 	}
-	taken, ok := c.attendees(f), false
+	taken := c.attendees(f)
 	if left := l.Limit - beside; left > 0 {
-		var err error
-		taken, ok, err = c.reserve(ctx, b3scale.Place{
+		n, ok, err := c.reserve(ctx, b3scale.Place{
 			Key: r.Key, Holder: holderKey(r.Key.MeetingID, params), Arrival: joinArrivalKey(r.Key.MeetingID, params),
 			Hold: c.opts.PlaceHold, Limit: left, ModeratorsExempt: l.ModeratorsExempt, Look: c.nearlyFull(f, left),
 		})
 		if err != nil || ok {
 			return err
 		}
+		taken = n
 	}
 	c.hit(ctx, f, LimitAttendees, r.Key, taken+beside, l.Limit)
 	return errAttendeesLimit

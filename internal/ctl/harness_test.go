@@ -62,7 +62,7 @@ func newWorld(t testing.TB, nodes int) *world {
 	for i := range nodes {
 		node := bbbtest.New(bbbtest.Options{Name: fmt.Sprint("node", i), Secret: nodeSecret})
 		t.Cleanup(node.Close)
-		logtest.Node(t, node)
+		logtest.Node(t, node, attendee)
 		w.nodes = append(w.nodes, node)
 	}
 	cfg, _, err := config.Load([]string{

@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					for _, node := range []string{"NODE1", "NODE2"} {
 						n := bbbtest.Start(t, bbbtest.Options{Name: strings.ToLower(node), Secret: nodeSecret})
-						logtest.Node(t, n)
+						logtest.Node(t, n, attendee)
 						env.Setenv(node, n.BaseURL())
 					}
 					env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))

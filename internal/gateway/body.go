@@ -54,19 +54,30 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 	return "", refuse(bbb.ErrContentType)
 }
 
+// takesPresentations tells whether more may come than a form. Without a query
+// nothing is verified yet.
+func takesPresentations(req *request, call handler) bool {
+	return call.xml && req.http.Method == http.MethodPost && req.http.URL.RawQuery != ""
+}
+
+// isLarge tells whether a body may be larger than a form. Without a
+// Content-Length, which is -1, nobody knows.
+func (g *Gateway) isLarge(req *request, call handler) bool {
+	return takesPresentations(req, call) && (req.http.ContentLength < 0 || req.http.ContentLength > g.opts.MaxBody)
+}
+
 // bytesOf reads a body up to its limit. A large one waits for its turn first:
 // nothing of it is in memory until then.
 func (g *Gateway) bytesOf(w http.ResponseWriter, req *request, call handler) ([]byte, *problem) {
-	limit, announced := g.opts.MaxBody, req.http.ContentLength // -1: nobody knows
-	presentation := call.xml && req.http.URL.RawQuery != ""    // else nothing is verified yet
-	if presentation {
+	limit, announced := g.opts.MaxBody, req.http.ContentLength
+	if takesPresentations(req, call) {
 		limit = g.opts.MaxPresentation
 	}
 	if announced > limit {
 		return nil, tooLarge(limit)
 	}
 	var room *room
-	if presentation && (announced < 0 || announced > g.opts.MaxBody) {
+	if g.isLarge(req, call) {
 		var err error
 		if room, err = g.roomFor(req, announced); err != nil {
 			status, failure := failureOf(err)

@@ -25,50 +25,41 @@ func (g *Gateway) identify(r *http.Request, resource string) *request {
 }
 
 // verify checks the checksum and lets the call in. Nobody can tell an unknown or
-// disabled frontend from a wrong checksum: both take the same way. Of a call
-// that a query proves, the body is read when it has been let in; of others only
-// as much as a form may have.
+// disabled frontend from a wrong checksum: both take the same way. A body is
+// read after the query's checksum, and up to a limit. A large one is read when
+// the call has been let in; others before that, or their senders, who still
+// send, would not see the answer.
 func (g *Gateway) verify(w http.ResponseWriter, req *request, call handler) *problem {
 	query, post := req.http.URL.RawQuery, req.http.Method == http.MethodPost
 	secrets := []string{g.nobody} // as much work as for a frontend
 	if f := req.frontend; f != nil && f.Active {
 		secrets = []string{f.Secret.Reveal(), f.SecondarySecret.Reveal()}
 	}
-	byQuery := query != "" || !post
-	if byQuery {
-		if problem := g.enter(w, req, secrets); problem != nil {
-			return problem
-		}
-	}
-	if !post {
-		return nil
-	}
-	form, problem := g.readBody(w, req, call)
-	if problem != nil {
-		return problem
-	}
-	if form != "" || !byQuery {
-		req.form = form != ""
-		req.Request = bbb.NewRequest(req.Call, query, form)
-	}
-	switch {
-	case !byQuery:
-		return g.enter(w, req, secrets)
-	case form != "": // its checksum would be the second one
+	if query != "" || !post {
 		if failure := g.prove(req, secrets); failure != nil {
 			return refuse(failure)
 		}
+		noteFrontend(w, req.frontend)
 	}
-	return nil
-}
-
-// enter lets a call in that proves whose it is, unless there are too many.
-func (g *Gateway) enter(w http.ResponseWriter, req *request, secrets []string) *problem {
-	if failure := g.prove(req, secrets); failure != nil {
-		return refuse(failure)
+	large := g.isLarge(req, call)
+	if large && !g.admit(w, req) {
+		return answered
 	}
-	noteFrontend(w, req.frontend)
-	if !g.admit(w, req) {
+	if post {
+		form, problem := g.readBody(w, req, call)
+		if problem != nil {
+			return problem
+		}
+		if form != "" || query == "" {
+			req.form = form != ""
+			req.Request = bbb.NewRequest(req.Call, query, form)
+			if failure := g.prove(req, secrets); failure != nil {
+				return refuse(failure)
+			}
+			noteFrontend(w, req.frontend)
+		}
+	}
+	if !large && !g.admit(w, req) {
 		return answered
 	}
 	return nil

@@ -66,21 +66,46 @@ func (p *pool) close() error {
 
 // lend waits for a connection as long as wait allows and calls use with it.
 func (p *pool) lend(wait context.Context, use func(c *sql.Conn) error) error {
+	if err := p.enter(wait, p.slots); err != nil {
+		return err
+	}
+	return p.lent(wait, func() { <-p.slots }, use)
+}
+
+// lendToRead keeps readers, who may be many, from standing in line before those
+// who write.
+func (p *pool) lendToRead(wait context.Context, use func(c *sql.Conn) error) error {
+	if err := p.enter(wait, p.reads); err != nil {
+		return err
+	}
+	if err := p.enter(wait, p.slots); err != nil {
+		<-p.reads
+		return err
+	}
+	return p.lent(wait, func() { <-p.slots; <-p.reads }, use)
+}
+
+func (p *pool) enter(wait context.Context, slots chan struct{}) error {
 	if err := wait.Err(); err != nil {
 		return err
 	}
 	select {
-	case p.slots <- struct{}{}:
+	case slots <- struct{}{}:
+		return nil
 	case <-p.closed:
 		return errClosed
 	case <-wait.Done():
 		return wait.Err()
 	}
-	defer func() { <-p.slots }()
-	c, err := p.db.Conn(wait)
+}
+
+// lent calls use with a connection and then leave.
+func (p *pool) lent(wait context.Context, leave func(), use func(c *sql.Conn) error) error {
+	c, err := p.open(wait, leave)
 	if err != nil {
-		return repeatable{err}
+		return err
 	}
+	defer leave()
 	keep := false // so it stays when use panics
 	defer func() {
 		if !keep {
@@ -96,18 +121,39 @@ func (p *pool) lend(wait context.Context, use func(c *sql.Conn) error) error {
 	return err
 }
 
-// lendToRead keeps readers, who may be many, from standing in line before those
-// who write.
-func (p *pool) lendToRead(wait context.Context, use func(c *sql.Conn) error) error {
-	select {
-	case p.reads <- struct{}{}:
-	case <-p.closed:
-		return errClosed
-	case <-wait.Done():
-		return wait.Err()
+// open takes an idle connection or makes one. A new one that its caller does not
+// wait for is there for the next: when all are in a hurry and the database is
+// slow to let them in, there would never be any. It is open that leaves after an
+// error, be it later.
+func (p *pool) open(wait context.Context, leave func()) (*sql.Conn, error) {
+	type opened struct {
+		conn *sql.Conn
+		err  error
 	}
-	defer func() { <-p.reads }()
-	return p.lend(wait, use)
+	ready := make(chan opened)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(wait), p.timeout)
+		defer cancel()
+		c, err := p.db.Conn(ctx)
+		select {
+		case ready <- opened{c, err}:
+		case <-wait.Done():
+			if err == nil {
+				_ = c.Close()
+			}
+			leave()
+		}
+	}()
+	select {
+	case o := <-ready:
+		if o.err != nil {
+			leave()
+			return nil, repeatable{o.err}
+		}
+		return o.conn, nil
+	case <-wait.Done():
+		return nil, wait.Err()
+	}
 }
 
 // repeatable is an error after which a job may simply run again: certainly it
