@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,4 +86,40 @@ func TestLimitsHoldUpOnlyThemselves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Joins read the rows of their meetings by the hundred. Whoever reserves a place
+// must not stand in line behind them.
+func TestReadersLeaveConnections(t *testing.T) {
+	t.Parallel()
+	s := connect(t, migrated(t), PostgresOptions{Timeout: 20 * time.Second, PoolSize: 8})
+	m := place(t, s)
+	reading, enough := make(chan struct{}, 100), make(chan struct{})
+	var readers sync.WaitGroup
+	for range 100 {
+		readers.Go(func() {
+			err := s.read(t.Context(), func(context.Context, session) error {
+				reading <- struct{}{}
+				<-enough
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 6 {
+		<-reading
+	}
+	for i, look := range []bool{false, true} {
+		p := b3scale.Place{Key: m.Key, Holder: fmt.Sprint(i), Arrival: fmt.Sprint(i), Hold: time.Hour, Limit: 2, Look: look}
+		if _, ok, err := s.TakePlace(t.Context(), p); err != nil || !ok {
+			t.Errorf("a place while others read: %v, %v", ok, err)
+		}
+	}
+	if len(reading) > 0 {
+		t.Errorf("%d readers more than may read", len(reading))
+	}
+	close(enough)
+	readers.Wait()
 }

@@ -16,14 +16,15 @@ import (
 const terminateOthers = `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
 	WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
-// occupy has n connections of a store in use at once and gives them back.
+// occupy has n connections of a store in use at once and gives them back. Readers
+// would not get all of them.
 func occupy(t *testing.T, s *Store, n int) {
 	t.Helper()
 	var met sync.WaitGroup
 	met.Add(n)
 	all(n, func(int) {
 		once := sync.OnceFunc(func() { met.Done(); met.Wait() })
-		err := s.read(context.Background(), func(ctx context.Context, tx session) error {
+		err := s.writeAlone(context.Background(), func(ctx context.Context, tx session) error {
 			once()
 			var one int
 			return tx.row(ctx, `SELECT 1`).Scan(&one)
