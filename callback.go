@@ -58,6 +58,7 @@ type Callback struct {
 	DoneAt     Micros // 0: not yet
 	LastStatus int    // of the last attempt's answer; 0: there was none
 	LastError  string // in words for operators; empty when it was taken
+	Holder     string // names the take to FinishCallback; empty unless TakeCallbacks gave it
 }
 
 // CallbackResult is how one attempt ended.
@@ -98,14 +99,23 @@ func ParseCallbackAllow(text string) (a CallbackAllow, err error) {
 			continue
 		}
 		if p, err := netip.ParsePrefix(one); err == nil {
-			a.Networks = append(a.Networks, p.Masked())
+			a.Networks = append(a.Networks, unmapped(p).Masked())
 		} else if ip, err := netip.ParseAddr(one); err == nil {
-			a.Networks = append(a.Networks, netip.PrefixFrom(ip, ip.BitLen()))
-		} else if strings.ContainsAny(one, "/: *") {
+			a.Networks = append(a.Networks, unmapped(netip.PrefixFrom(ip, ip.BitLen())))
+		} else if host := strings.TrimRight(one, "."); host == "" || strings.ContainsAny(host, "/: *") {
 			return a, fmt.Errorf("%q is no network and no host name", one)
 		} else {
-			a.Hosts = append(a.Hosts, one)
+			a.Hosts = append(a.Hosts, host)
 		}
 	}
 	return a, nil
+}
+
+// unmapped is the network of IPv4 that p writes as one of IPv6. Targets are
+// judged by their address of IPv4, which p itself would never contain.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if bits := p.Bits() - 96; p.Addr().Is4In6() && bits >= 0 {
+		return netip.PrefixFrom(p.Addr().Unmap(), bits)
+	}
+	return p
 }

@@ -363,13 +363,16 @@ type Callbacks interface {
 	// and for so long. added is false, with the stored one, when a message with
 	// the same Dedup of the same frontend is there.
 	AddCallback(ctx context.Context, c Callback, tried time.Duration) (saved Callback, added bool, err error)
-	// TakeCallbacks gives holder messages that are due, the longest waiting
-	// first, at most n, and for each host at most perHost that anybody is at
-	// work with. Nobody else gets them until the lease is over. Those that are
-	// expired end.
-	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]Callback, error)
-	// FinishCallback stores how holder's attempt ended. One that still waits is
-	// tried again after that time.
+	// TakeCallbacks gives holder messages that are due, at most n: one of each
+	// frontend in turn, its longest waiting first, and for each host and for
+	// each frontend at most so many that anybody is at work with. Nobody else
+	// gets them until the lease is over. Those that are expired end; it tells how
+	// many did, also with an error.
+	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
+		taken []Callback, expired map[CallbackKind]int, err error)
+	// FinishCallback stores how an attempt ended. holder is the taken callback's;
+	// false: it was taken anew, replayed or dropped since. One that still waits
+	// is tried again after that time.
 	FinishCallback(ctx context.Context, id, holder string, r CallbackResult, again time.Duration) (bool, error)
 	// Callbacks calls yield with those that match, the newest first, and tells
 	// how many match without regard to Limit and Offset.

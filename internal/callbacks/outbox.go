@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,8 @@ import (
 // Store keeps the messages. b3scale.Store is one.
 type Store interface {
 	AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error)
-	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]b3scale.Callback, error)
+	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
+		taken []b3scale.Callback, expired map[b3scale.CallbackKind]int, err error)
 	FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error)
 	CallbackQueues(ctx context.Context) ([]b3scale.CallbackQueue, error)
 	PurgeCallbacks(ctx context.Context, ended time.Duration) error
@@ -36,11 +38,11 @@ type Options struct {
 	Poll     time.Duration // 1 s; how often the store is asked for what is due
 	Pause    time.Duration // 5 s after the first failure, then twice as long each time
 	MaxPause time.Duration // 1 h
-	Workers  int           // 32 attempts at a time
+	Workers  int           // 32 attempts at a time; half of them at most, over all instances, for one frontend
 	PerHost  int           // 4 of them for one host, over all instances
 	Keep     time.Duration // 7 days after their end
 	Survey   time.Duration // 10 s; how often the queues are counted
-	// Done hears of every attempt; nil: nobody does.
+	// Done hears of every attempt, and of every message that expired; nil: nobody does.
 	Done func(kind b3scale.CallbackKind, r b3scale.CallbackResult)
 }
 
@@ -91,7 +93,8 @@ func New(store Store, frontends Frontends, log *slog.Logger, opts Options) *Outb
 // stored once.
 func (o *Outbox) Add(ctx context.Context, c b3scale.Callback) (b3scale.Callback, error) {
 	if u, err := url.Parse(c.URL); err == nil {
-		c.Host = u.Host
+		// However it is spelled and at whatever port: it is one host with one limit.
+		c.Host = strings.TrimRight(strings.ToLower(u.Hostname()), ".")
 	}
 	saved, added, err := o.store.AddCallback(ctx, c, o.opts.Tried)
 	if added {
@@ -140,7 +143,8 @@ func (o *Outbox) Run(ctx context.Context) error {
 		if room == 0 {
 			continue // whoever ends wakes us
 		}
-		due, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+o.opts.Grace, room, o.opts.PerHost)
+		due, expired, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+o.opts.Grace, room, o.opts.PerHost, max(o.opts.Workers/2, 1))
+		o.expire(ctx, expired)
 		if err != nil && ctx.Err() == nil {
 			o.log.WarnContext(ctx, "callbacks not read", "error", err)
 		}
@@ -152,6 +156,19 @@ func (o *Outbox) Run(ctx context.Context) error {
 				o.attempt(context.WithoutCancel(ctx), c)
 			})
 		}
+	}
+}
+
+// expire tells of messages that nobody tries any more: frontends never hear
+// what they say.
+func (o *Outbox) expire(ctx context.Context, expired map[b3scale.CallbackKind]int) {
+	for kind, n := range expired {
+		for range n {
+			o.opts.Done(kind, b3scale.CallbackResult{State: b3scale.CallbackExpired})
+		}
+	}
+	if len(expired) > 0 {
+		o.log.WarnContext(ctx, "callbacks expired", "kinds", expired)
 	}
 }
 
@@ -187,7 +204,7 @@ func (o *Outbox) attempt(ctx context.Context, c b3scale.Callback) {
 	ctx, cancel = context.WithTimeout(ctx, o.opts.Grace)
 	defer cancel()
 	for try := 1; ; try++ {
-		_, err := o.store.FinishCallback(ctx, c.ID, o.opts.Instance, r, o.pause(c.Attempts))
+		_, err := o.store.FinishCallback(ctx, c.ID, c.Holder, r, o.pause(c.Attempts))
 		if err == nil {
 			return
 		}

@@ -58,6 +58,9 @@ func newLMS(t *testing.T, answer func(n int, r *http.Request) int) *lms {
 	return l
 }
 
+// asLocalhost is another host than that of its URL: ports make none.
+func (l *lms) asLocalhost() string { return strings.Replace(l.URL, "127.0.0.1", "localhost", 1) }
+
 func (l *lms) deliveries() []delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,15 +84,21 @@ type harness struct {
 	frontend b3scale.Frontend
 }
 
-var local = Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+var local = Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Hosts: []string{"localhost"}}
 
-func newHarness(t *testing.T, opts Options) *harness {
+func newStore(t *testing.T) b3scale.Store {
 	t.Helper()
 	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "b3scale.db"), sqlstore.Options{Log: logtest.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func newHarness(t *testing.T, opts Options) *harness {
+	t.Helper()
+	store := newStore(t)
 	f, err := store.AddFrontend(t.Context(), b3scale.Frontend{Key: "moodle", Secret: logtest.Secret[b3scale.Secret]("tenant secret"), Active: true}, b3scale.Actor{})
 	if err != nil {
 		t.Fatal(err)
@@ -244,32 +253,26 @@ func TestTargetsThatMayNotBeCalled(t *testing.T) {
 	}
 }
 
-// A target that does not answer costs its own messages time and no others.
-func TestSilentTarget(t *testing.T) {
-	t.Parallel()
-	release := make(chan struct{})
-	silent := newLMS(t, func(int, *http.Request) int { <-release; return http.StatusOK })
-	quick := newLMS(t, func(int, *http.Request) int { return http.StatusOK })
-	h := newHarness(t, Options{Allow: local, Workers: 8, PerHost: 2})
-	t.Cleanup(func() { close(release) }) // before the harness waits for what is under way
-	for range 20 {
-		h.add(b3scale.CallbackEnd, silent.URL, "")
-	}
-	for range 20 {
-		h.becomes(h.add(b3scale.CallbackEnd, quick.URL, "").ID, b3scale.CallbackDelivered)
-	}
-	if n := len(silent.deliveries()); n == 0 || n > 2 {
-		t.Errorf("%d attempts at the silent target, want one or two", n)
-	}
-}
-
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	to := newLMS(t, func(int, *http.Request) int { return http.StatusTeapot })
-	h := newHarness(t, Options{Allow: local, Tried: 300 * time.Millisecond})
+	expired := make(chan b3scale.CallbackKind, 1)
+	h := newHarness(t, Options{Allow: local, Tried: 300 * time.Millisecond, Done: func(kind b3scale.CallbackKind, r b3scale.CallbackResult) {
+		if r.State == b3scale.CallbackExpired {
+			expired <- kind
+		}
+	}})
 	done := h.becomes(h.add(b3scale.CallbackEnd, to.URL, "").ID, b3scale.CallbackExpired)
 	if done.LastStatus != http.StatusTeapot || done.Attempts == 0 {
 		t.Errorf("got %+v", done)
+	}
+	select {
+	case kind := <-expired:
+		if kind != b3scale.CallbackEnd {
+			t.Errorf("a message of the kind %q is counted", kind)
+		}
+	case <-time.After(time.Minute):
+		t.Error("that it is expired is not counted")
 	}
 }
 

@@ -25,12 +25,15 @@ func ParseAllow(text string) (Allow, error) {
 // errNotAllowed says that a target must not be called.
 var errNotAllowed = errors.New("it is not a public address, and B3SCALE_CALLBACK_ALLOW does not name it")
 
-// special are networks that net/netip does not tell from public ones and that
-// lead elsewhere than onto the public net, or around it (RFC 6890 and its
-// successors; the last is the inside of a cloud).
+// special are networks that look public and lead elsewhere than onto the public
+// net, or around it (RFC 6890 and its successors; the last is the inside of a
+// cloud).
 var special = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
-	"203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
-	"168.63.129.16/32")
+	"203.0.113.0/24", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "168.63.129.16/32")
+
+// public6 is all of IPv6 that is given out for the public net. Much of the rest
+// stands for an address of IPv4, which may be one of ours.
+var public6 = netip.MustParsePrefix("2000::/3")
 
 func prefixes(texts ...string) []netip.Prefix {
 	all := make([]netip.Prefix, len(texts))
@@ -47,7 +50,7 @@ func contains(networks []netip.Prefix, ip netip.Addr) bool {
 // permits reports whether a connection to ip may be made for host.
 func (a Allow) permits(host string, ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	public := ip.IsGlobalUnicast() && !ip.IsPrivate() && !contains(special, ip)
+	public := ip.IsGlobalUnicast() && !ip.IsPrivate() && (ip.Is4() || public6.Contains(ip)) && !contains(special, ip)
 	return public || contains(a.Networks, ip) || slices.Contains(a.Hosts, strings.TrimSuffix(strings.ToLower(host), "."))
 }
 

@@ -10,7 +10,7 @@ import (
 
 func TestPermits(t *testing.T) {
 	t.Parallel()
-	allow, err := ParseAllow(" 10.1.0.0/16, 192.168.7.7 ,LMS.internal,fd00::/8,")
+	allow, err := ParseAllow(" 10.1.0.0/16, 192.168.7.7 ,LMS.internal.,fd00::/8,::ffff:172.20.0.0/112,::ffff:172.21.0.1,")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,9 +29,13 @@ func TestPermits(t *testing.T) {
 		{"example.org", "::ffff:10.1.2.3", false, true},
 		{"example.org", "::ffff:127.0.0.1", false, false},
 		{"example.org", "172.16.0.1", false, false},
+		{"example.org", "172.20.9.9", false, true},
+		{"example.org", "172.21.0.1", false, true},
+		{"example.org", "172.21.0.2", false, false},
 		{"example.org", "192.168.7.7", false, true},
 		{"example.org", "192.168.7.8", false, false},
 		{"lms.internal", "192.168.7.8", false, true},
+		{"lms.internal.", "192.168.7.8", false, true},
 		{"LMS.INTERNAL.", "127.0.0.1", false, true},
 		{"lms.internal.example.org", "127.0.0.1", false, false},
 		{"example.org", "169.254.169.254", false, false},
@@ -41,6 +45,19 @@ func TestPermits(t *testing.T) {
 		{"example.org", "100.100.100.200", false, false},
 		{"example.org", "168.63.129.16", false, false},
 		{"example.org", "64:ff9b::7f00:1", false, false},
+		{"example.org", "64:ff9b:1::7f00:1", false, false},
+		{"example.org", "::127.0.0.1", false, false},
+		{"example.org", "::ffff:0:7f00:1", false, false},
+		{"example.org", "100::1", false, false},
+		{"example.org", "1fff::1", false, false},
+		{"example.org", "3ffe::1", true, true},
+		{"example.org", "3fff::1", false, false},
+		{"example.org", "3fff:1000::1", true, true},
+		{"example.org", "4000::1", false, false},
+		{"example.org", "5f00::1", false, false},
+		{"example.org", "fec0::1", false, false},
+		{"example.org", "2001::1", false, false},
+		{"example.org", "2001:db8::1", false, false},
 		{"example.org", "2002:7f00:1::", false, false},
 		{"example.org", "224.0.0.1", false, false},
 		{"example.org", "255.255.255.255", false, false},
@@ -58,7 +75,7 @@ func TestPermits(t *testing.T) {
 
 func TestParseAllow(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"10.0.0.0/33", "http://x", "a b", "*.example.org", "host:80"} {
+	for _, bad := range []string{"10.0.0.0/33", "http://x", "a b", "*.example.org", "host:80", "."} {
 		if got, err := ParseAllow(bad); err == nil {
 			t.Errorf("%q: got %+v, want an error", bad, got)
 		}

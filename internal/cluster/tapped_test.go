@@ -314,8 +314,12 @@ func (s tapped) AddCallback(ctx context.Context, c b3scale.Callback, tried time.
 	return tap2(ctx, s, "AddCallback", func() (b3scale.Callback, bool, error) { return s.store.AddCallback(ctx, c, tried) })
 }
 
-func (s tapped) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) ([]b3scale.Callback, error) {
-	return tap1(ctx, s, "TakeCallbacks", func() ([]b3scale.Callback, error) { return s.store.TakeCallbacks(ctx, holder, lease, n, perHost) })
+func (s tapped) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
+	[]b3scale.Callback, map[b3scale.CallbackKind]int, error,
+) {
+	return tap2(ctx, s, "TakeCallbacks", func() ([]b3scale.Callback, map[b3scale.CallbackKind]int, error) {
+		return s.store.TakeCallbacks(ctx, holder, lease, n, perHost, perFrontend)
+	})
 }
 
 func (s tapped) FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error) {

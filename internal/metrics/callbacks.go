@@ -12,14 +12,14 @@ var (
 	callbacksOldest = family("callbacks_oldest_seconds",
 		"How long the oldest of them has been waiting; 0 where nothing waits.", "frontend")
 	callbackAttempts = family("callback_attempts_total",
-		"Attempts to tell frontends what nodes told: delivered, refused (nobody tries again), or failed (somebody does).", "kind", "result")
+		"Attempts to tell frontends what nodes told: delivered, refused (nobody tries again), or failed (somebody does); and messages that expired, which nobody tries any more.", "kind", "result")
 )
 
 var (
 	callbackKinds = []b3scale.CallbackKind{
 		b3scale.CallbackEnd, b3scale.CallbackMeetingEnded, b3scale.CallbackRecordingReady, b3scale.CallbackAnalytics,
 	}
-	attemptResults = []string{"delivered", "failed", "refused"}
+	attemptResults = []string{"delivered", "expired", "failed", "refused"}
 )
 
 // attempt is what attempts are counted by.
@@ -28,13 +28,14 @@ type attempt struct {
 	result string
 }
 
-// CallbackTried counts one attempt. It ended in this state.
+// CallbackTried counts one attempt, which ended in this state, or one message
+// that expired.
 func (m *Metrics) CallbackTried(kind b3scale.CallbackKind, state b3scale.CallbackState) {
 	result := "failed"
 	switch state {
-	case b3scale.CallbackDelivered, b3scale.CallbackRefused:
+	case b3scale.CallbackDelivered, b3scale.CallbackRefused, b3scale.CallbackExpired:
 		result = string(state)
-	case b3scale.CallbackWaiting, b3scale.CallbackExpired, b3scale.CallbackDropped:
+	case b3scale.CallbackWaiting, b3scale.CallbackDropped:
 	}
 	m.counts.attempts.at(attempt{kind, result}, newCounter).Add(1)
 }

@@ -16,6 +16,7 @@ func TestCallbacks(t *testing.T) {
 	s.metrics.CallbackTried(b3scale.CallbackEnd, b3scale.CallbackWaiting)
 	s.metrics.CallbackTried(b3scale.CallbackEnd, b3scale.CallbackWaiting)
 	s.metrics.CallbackTried(b3scale.CallbackAnalytics, b3scale.CallbackRefused)
+	s.metrics.CallbackTried(b3scale.CallbackEnd, b3scale.CallbackExpired)
 	s.callbacks = []b3scale.CallbackQueue{
 		{FrontendID: "f1", Waiting: 3, Oldest: b3scale.MicrosOf(time.Now().Add(-time.Hour))}, {FrontendID: "gone", Waiting: 7},
 	}
@@ -26,6 +27,8 @@ func TestCallbacks(t *testing.T) {
 		`b3scale_callback_attempts_total{kind="end",result="delivered"}`:             "1",
 		`b3scale_callback_attempts_total{kind="end",result="failed"}`:                "2",
 		`b3scale_callback_attempts_total{kind="end",result="refused"}`:               "0",
+		`b3scale_callback_attempts_total{kind="end",result="expired"}`:               "1",
+		`b3scale_callback_attempts_total{kind="analytics",result="expired"}`:         "0",
 		`b3scale_callback_attempts_total{kind="analytics",result="refused"}`:         "1",
 		`b3scale_callback_attempts_total{kind="recording_ready",result="delivered"}`: "0",
 		`b3scale_callback_attempts_total{kind="meeting_ended",result="failed"}`:      "0",

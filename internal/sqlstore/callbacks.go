@@ -48,33 +48,44 @@ func (s *Store) AddCallback(ctx context.Context, c b3scale.Callback, tried time.
 }
 
 const (
-	// Those that somebody is at work with come first among those of their host.
+	// Those that somebody is at work with come first among those of their host
+	// and of their frontend. What a host has no room for takes no turn of its
+	// frontend, so that the frontend's other hosts wait for nothing.
 	dueCallbacks = `SELECT id FROM (
-			SELECT id, next_at, lease_until, ROW_NUMBER() OVER (PARTITION BY host
-				ORDER BY CASE WHEN lease_until > {now} THEN 0 ELSE 1 END, next_at, id) AS place
-			FROM callbacks WHERE state = 'waiting' AND next_at <= {now}
-		) AS due WHERE lease_until <= {now} AND place <= $1 ORDER BY next_at, id LIMIT $2`
+			SELECT id, next_at, lease_until, ROW_NUMBER() OVER (PARTITION BY frontend_id
+				ORDER BY CASE WHEN lease_until > {now} THEN 0 ELSE 1 END, next_at, id) AS turn
+			FROM (
+				SELECT id, frontend_id, next_at, lease_until, ROW_NUMBER() OVER (PARTITION BY host
+					ORDER BY CASE WHEN lease_until > {now} THEN 0 ELSE 1 END, next_at, id) AS place
+				FROM callbacks WHERE state = 'waiting' AND next_at <= {now}
+			) AS due WHERE lease_until > {now} OR place <= $1
+		) AS fair WHERE lease_until <= {now} AND turn <= $2 ORDER BY turn, next_at, id LIMIT $3`
 	takeCallback = `UPDATE callbacks SET holder = $2, lease_until = {now} + $3, attempts = attempts + 1
 		WHERE id = $1 AND state = 'waiting' AND next_at <= {now} AND lease_until <= {now} RETURNING ` + callbackColumns
-	expireCallbacks = `UPDATE callbacks SET state = 'expired', done_at = {now} WHERE state = 'waiting' AND expires_at <= {now} AND lease_until <= {now}`
+	expireCallbacks = `UPDATE callbacks SET state = 'expired', done_at = {now} WHERE state = 'waiting' AND expires_at <= {now} AND lease_until <= {now} RETURNING kind`
 	anyDueCallback  = `SELECT EXISTS (SELECT 1 FROM callbacks WHERE state = 'waiting' AND (next_at <= {now} OR expires_at <= {now}) AND lease_until <= {now})`
 )
 
 // TakeCallbacks gives holder messages that are due.
-func (s *Store) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost int) (taken []b3scale.Callback, err error) {
+func (s *Store) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
+	taken []b3scale.Callback, expired map[b3scale.CallbackKind]int, err error,
+) {
+	// The same holder may take a message anew while it is still at work with it,
+	// when an operator replays it: each take has a name of its own.
+	holder += "#" + b3scale.NewID()
 	if err := checkIDs(holder); err != nil {
-		return nil, fmt.Errorf("take callbacks: %w", err)
+		return nil, nil, fmt.Errorf("take callbacks: %w", err)
 	}
 	var ids []string
 	any := false
 	if err = s.read(ctx, func(ctx context.Context, tx session) error { return tx.row(ctx, anyDueCallback).Scan(&any) }); err == nil && any {
-		if _, err = s.writeOne(ctx, expireCallbacks); err == nil {
+		if expired, err = s.expireCallbacks(ctx); err == nil {
 			err = s.each(ctx, dueCallbacks, func(rows *sql.Rows) error {
 				var id string
 				err := rows.Scan(&id)
 				ids = append(ids, id)
 				return err
-			}, int64(perHost), int64(n))
+			}, int64(perHost), int64(perFrontend), int64(n))
 		}
 	}
 	// Each on its own: of two instances that saw the same, each gets some.
@@ -92,13 +103,30 @@ func (s *Store) TakeCallbacks(ctx context.Context, holder string, lease time.Dur
 			return err
 		})
 		if err == nil && c.ID != "" {
+			c.Holder = holder
 			taken = append(taken, c)
 		}
 	}
 	if err != nil && len(taken) == 0 {
-		return nil, fmt.Errorf("take callbacks: %w", err)
+		return nil, expired, fmt.Errorf("take callbacks: %w", err)
 	}
-	return taken, nil
+	return taken, expired, nil
+}
+
+func (s *Store) expireCallbacks(ctx context.Context) (map[b3scale.CallbackKind]int, error) {
+	var kinds []string
+	err := s.write(ctx, func(ctx context.Context, tx session) (err error) {
+		kinds, err = textsOf(ctx, tx, expireCallbacks)
+		return err
+	})
+	if err != nil || len(kinds) == 0 {
+		return nil, err
+	}
+	expired := map[b3scale.CallbackKind]int{}
+	for _, kind := range kinds {
+		expired[b3scale.CallbackKind(kind)]++
+	}
+	return expired, nil
 }
 
 // Who has taken a message may tell how it ended even after the lease, unless

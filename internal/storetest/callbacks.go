@@ -47,10 +47,10 @@ func testCallbacks(t *testing.T, open opener) {
 
 	run(t, open, "are tried until they are over", func(f *fixture) {
 		c := f.callback(b3scale.Callback{Kind: "end", Host: "h"}, true)
-		f.takesCallbacks("one", time.Hour, 10, 10, c.ID)
+		one := f.takesCallbacks("one", time.Hour, 10, 10, c.ID)
 		f.takesCallbacks("two", time.Hour, 10, 10)
 		f.finishesCallback(c.ID, "two", b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, false)
-		f.finishesCallback(c.ID, "one", b3scale.CallbackResult{State: b3scale.CallbackWaiting, Status: 503, Error: "busy"}, time.Hour, true)
+		f.finishesCallback(c.ID, one, b3scale.CallbackResult{State: b3scale.CallbackWaiting, Status: 503, Error: "busy"}, time.Hour, true)
 		got, err := f.store.Callback(f.Context(), c.ID)
 		f.must(err)
 		if got.State != b3scale.CallbackWaiting || got.Attempts != 1 || got.LastStatus != 503 || got.LastError != "busy" || got.NextAt < f.now().Add(59*time.Minute) || got.DoneAt != 0 {
@@ -60,11 +60,11 @@ func testCallbacks(t *testing.T, open opener) {
 		got, err = f.store.ReplayCallback(f.Context(), c.ID, time.Hour, operator)
 		f.must(err)
 		f.same("attempts", got.Attempts, 0)
-		f.takesCallbacks("one", -time.Second, 10, 10, c.ID)
-		f.takesCallbacks("two", time.Hour, 10, 10, c.ID) // its lease was over
-		f.finishesCallback(c.ID, "one", b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, false)
-		f.finishesCallback(c.ID, "two", b3scale.CallbackResult{State: b3scale.CallbackDelivered, Status: 204}, 0, true)
-		f.finishesCallback(c.ID, "two", b3scale.CallbackResult{State: b3scale.CallbackWaiting}, 0, false)
+		one = f.takesCallbacks("one", -time.Second, 10, 10, c.ID)
+		two := f.takesCallbacks("two", time.Hour, 10, 10, c.ID) // its lease was over
+		f.finishesCallback(c.ID, one, b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, false)
+		f.finishesCallback(c.ID, two, b3scale.CallbackResult{State: b3scale.CallbackDelivered, Status: 204}, 0, true)
+		f.finishesCallback(c.ID, two, b3scale.CallbackResult{State: b3scale.CallbackWaiting}, 0, false)
 		f.takesCallbacks("one", time.Hour, 10, 10)
 		if got, err = f.store.Callback(f.Context(), c.ID); err != nil || got.State != b3scale.CallbackDelivered || got.DoneAt == 0 || got.LastError != "" {
 			f.Errorf("got %+v, %v", got, err)
@@ -73,19 +73,41 @@ func testCallbacks(t *testing.T, open opener) {
 		f.code("drop what is over", err, b3scale.Conflict)
 	})
 
+	run(t, open, "are finished by the last take alone", func(f *fixture) {
+		c := f.callback(b3scale.Callback{Kind: "end", Host: "h"}, true)
+		before := f.takesCallbacks("one", time.Hour, 10, 10, c.ID)
+		_, err := f.store.ReplayCallback(f.Context(), c.ID, time.Hour, operator)
+		f.must(err)
+		after := f.takesCallbacks("one", time.Hour, 10, 10, c.ID) // the same instance, while its first attempt is under way
+		f.finishesCallback(c.ID, before, b3scale.CallbackResult{State: b3scale.CallbackRefused}, 0, false)
+		f.finishesCallback(c.ID, "", b3scale.CallbackResult{State: b3scale.CallbackRefused}, 0, false)
+		f.finishesCallback(c.ID, after, b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, true)
+	})
+
 	run(t, open, "expire", func(f *fixture) {
 		c, _, err := f.store.AddCallback(f.Context(), b3scale.Callback{FrontendID: f.frontend, Kind: "end"}, -time.Second)
 		f.must(err)
-		f.takesCallbacks("one", time.Hour, 10, 10)
+		for _, kind := range []b3scale.CallbackKind{b3scale.CallbackEnd, b3scale.CallbackAnalytics} {
+			_, _, err := f.store.AddCallback(f.Context(), b3scale.Callback{FrontendID: f.frontend, Kind: kind}, -time.Second)
+			f.must(err)
+		}
+		fresh := f.callback(b3scale.Callback{Kind: "end", Host: "fresh"}, true)
+		for _, want := range []map[b3scale.CallbackKind]int{{b3scale.CallbackEnd: 2, b3scale.CallbackAnalytics: 1}, nil} {
+			_, expired, err := f.store.TakeCallbacks(f.Context(), "one", -time.Second, 10, 10, 10)
+			f.must(err)
+			f.same("expired", expired, want)
+		}
+		_, err = f.store.DropCallback(f.Context(), fresh.ID, operator)
+		f.must(err)
 		if c, err = f.store.Callback(f.Context(), c.ID); err != nil || c.State != b3scale.CallbackExpired || c.DoneAt == 0 {
 			f.Errorf("got %+v, %v", c, err)
 		}
 		c, err = f.store.ReplayCallback(f.Context(), c.ID, time.Hour, operator)
 		f.must(err)
-		f.takesCallbacks("one", time.Hour, 10, 10, c.ID)
+		one := f.takesCallbacks("one", time.Hour, 10, 10, c.ID)
 		_, err = f.store.DropCallback(f.Context(), c.ID, operator)
 		f.must(err)
-		f.finishesCallback(c.ID, "one", b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, false)
+		f.finishesCallback(c.ID, one, b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, false)
 		f.takesCallbacks("one", time.Hour, 10, 10)
 	})
 
@@ -95,10 +117,36 @@ func testCallbacks(t *testing.T, open opener) {
 			slow = append(slow, f.callback(b3scale.Callback{Kind: "end", Host: "slow"}, true).ID)
 		}
 		quick := f.callback(b3scale.Callback{Kind: "end", Host: "quick"}, true).ID
-		f.takesCallbacks("one", time.Hour, 4, 2, slow[0], slow[1], quick)
+		one := f.takesCallbacks("one", time.Hour, 4, 2, slow[0], slow[1], quick)
 		f.takesCallbacks("two", time.Hour, 4, 2)
-		f.finishesCallback(slow[0], "one", b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, true)
+		f.finishesCallback(slow[0], one, b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, true)
 		f.takesCallbacks("two", time.Hour, 4, 2, slow[2])
+	})
+
+	run(t, open, "of a frontend with many slow hosts keep no other frontend waiting", func(f *fixture) {
+		var slow []string
+		for i := range 8 {
+			slow = append(slow, f.callback(b3scale.Callback{Kind: "end", Host: fmt.Sprint("slow", i)}, true).ID)
+		}
+		other := f.addFrontend(b3scale.Frontend{Key: "other"}).ID
+		var quick []string
+		for range 3 {
+			quick = append(quick, f.callback(b3scale.Callback{FrontendID: other, Kind: "end", Host: "quick"}, true).ID)
+		}
+		take := func(n int, want ...string) string {
+			f.Helper()
+			taken, _, err := f.store.TakeCallbacks(f.Context(), "one", time.Hour, n, 3, 3)
+			f.must(err)
+			f.same("taken", idsOf(taken), want)
+			if len(taken) == 0 {
+				return ""
+			}
+			return taken[0].Holder
+		}
+		first := take(3, slow[0], quick[0], slow[1]) // in turn
+		take(8, quick[1], slow[2], quick[2])         // what is under way counts
+		f.finishesCallback(slow[0], first, b3scale.CallbackResult{State: b3scale.CallbackDelivered}, 0, true)
+		take(8, slow[3])
 	})
 
 	run(t, open, "are each taken by one of many", func(f *fixture) {
@@ -111,7 +159,7 @@ func testCallbacks(t *testing.T, open opener) {
 		for i := range 4 {
 			wg.Go(func() {
 				for taken.Load() < all && f.Context().Err() == nil {
-					got, err := f.store.TakeCallbacks(f.Context(), fmt.Sprint(i), time.Hour, 5, 1)
+					got, _, err := f.store.TakeCallbacks(f.Context(), fmt.Sprint(i), time.Hour, 5, 1, all)
 					if err != nil {
 						f.Error(err)
 						return
@@ -175,15 +223,23 @@ func (f *fixture) callback(c b3scale.Callback, added bool) b3scale.Callback {
 	return got
 }
 
-func (f *fixture) takesCallbacks(holder string, lease time.Duration, n, perHost int, want ...string) {
+// takesCallbacks tells the name of the take, if it took any.
+func (f *fixture) takesCallbacks(holder string, lease time.Duration, n, perHost int, want ...string) (take string) {
 	f.Helper()
-	taken, err := f.store.TakeCallbacks(f.Context(), holder, lease, n, perHost)
+	taken, _, err := f.store.TakeCallbacks(f.Context(), holder, lease, n, perHost, 100)
 	f.must(err)
-	var got []string
+	f.same("taken by "+holder, idsOf(taken), want)
 	for _, c := range taken {
-		got = append(got, c.ID)
+		take = c.Holder
 	}
-	f.same("taken by "+holder, got, want)
+	return take
+}
+
+func idsOf(callbacks []b3scale.Callback) (ids []string) {
+	for _, c := range callbacks {
+		ids = append(ids, c.ID)
+	}
+	return ids
 }
 
 func (f *fixture) finishesCallback(id, holder string, r b3scale.CallbackResult, again time.Duration, want bool) {
