@@ -16,7 +16,7 @@ import (
 // that fails is a hint.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, p platform) { chaosFor(t, p, 20*time.Second, seedOf(t, "B3SCALE_CHAOS_SEED")) })
+	onEach(t, func(t *testing.T, p platform) { chaosFor(t, p, 12*time.Second, seedOf(t, "B3SCALE_CHAOS_SEED")) })
 }
 
 // chaosFor makes rounds until the time is up.

@@ -16,14 +16,15 @@ import (
 
 // TestExplainAgreesWithCreate asks in a thousand states what a create would do,
 // and then does it: it lands where it was said, or among those that were said,
-// and there is nowhere to go exactly when that was said.
+// and there is nowhere to go exactly when that was said. Under the race detector
+// there are fewer states: it takes five times as long.
 func TestExplainAgreesWithCreate(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	inBubble(t, plan{nodes: 12}, func(t *testing.T, s *site) {
 		s.unchecked = true // the states come from nowhere: see what lands where
 		r := &roulette{site: s, Rand: rand.New(rand.NewPCG(seed, 1)), came: map[string]int{}}
-		for n := range 1000 {
+		for n := range explainedStates {
 			r.shuffle()
 			id := r.anyMeeting(n)
 			r.agree(id, r.request(id))
@@ -32,7 +33,7 @@ func TestExplainAgreesWithCreate(t *testing.T) {
 			}
 		}
 		for what, least := range map[string]int{"one": 40, "several": 40, "many": 5, "none": 40, "limited": 10, "home": 40, "booked": 5} {
-			if r.came[what] < least {
+			if least = least * explainedStates / 1000; r.came[what] < least {
 				t.Errorf("%q came %d times, want at least %d, with seed %d: all %v", what, r.came[what], least, seed, r.came)
 			}
 		}
