@@ -320,5 +320,5 @@ func (w *walk) step() string {
 			return s.name + " in " + room + " of " + user
 		}
 	}
-	panic("weights do not add up")
+	panic("weights do not add up") // total is their sum
 }

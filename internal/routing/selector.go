@@ -121,7 +121,7 @@ func (c *contest) draw() *contender {
 		}
 		n--
 	}
-	panic("fewer backends than were counted")
+	panic("fewer backends than were counted") // contest counts those that it marks
 }
 
 // nobody is the error when no backend remains.
