@@ -107,7 +107,7 @@ type backend struct {
 }
 
 // errUnbound says that no backend is bound to the token.
-const errUnbound = NoBackend("no backend is bound to this agent's token: start the agent with -a once, or set the backend's agent_ref on the server")
+const errUnbound = NoBackend("no backend is bound to this agent's token: start the agent with -a once, which adds this server or takes over its backend")
 
 // Backend finds the backend that is bound to our token.
 func (a *api) Backend(ctx context.Context, _ Node) (Backend, error) {
@@ -156,7 +156,7 @@ func (a *api) Add(ctx context.Context, n Node) (Backend, error) {
 	in := newBackend{BBB: n.address(), AdminState: "init", LoadFactor: n.LoadFactor}
 	err := a.call(ctx, http.MethodPost, "/api/v1/backends", in, &b)
 	if statusOf(err) == http.StatusConflict {
-		err = fmt.Errorf("another one has this host; set its agent_ref to the subject of this agent's token, or remove it: %w", err)
+		err = fmt.Errorf("another one has this host, with another secret or another agent; correct its secret, or remove it: %w", err)
 	}
 	return b.asBackend(), err
 }
