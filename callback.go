@@ -24,7 +24,7 @@ type CallbackTicket struct {
 	Target     string       // the frontend's own address; empty: the message is for us alone
 	Kind       CallbackKind // empty in tickets of the existing product, as are the next two
 	MeetingID  string       // the frontend's own
-	Generation int64        // of the meeting when its room was created; 0 for breakout rooms
+	Origin     Origin       // of the room that the address was sent for
 }
 
 // CallbackState says how far a callback is.

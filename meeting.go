@@ -52,6 +52,15 @@ type Incarnation struct {
 	AttendeePW  string
 	ModeratorPW string
 	Info        []byte // children of the node's <meeting> element without attendees; ids as the node has them
+	Origin      Origin
+}
+
+// Origin names the create that made a room, as far as anybody knows. It stands
+// in the addresses that nodes call, see CallbackTicket, and outlives the room in
+// its row: whoever calls late is known by it.
+type Origin struct {
+	Generation int64  // of the meeting at that time; 0: nobody knows, or it is a breakout room
+	Create     string // no two creates that reach a node have the same; empty: nobody knows
 }
 
 // Live reports whether the row stands for a room or one about to be.

@@ -21,6 +21,7 @@ type Store interface {
 	Ledger
 	Places
 	Callbacks
+	Recordings
 
 	// Schema tells which version the tables have.
 	Schema(ctx context.Context) (Schema, error)
@@ -139,7 +140,7 @@ type Meetings interface {
 	ClaimMeeting(ctx context.Context, c Claim) (m Meeting, fit bool, err error)
 	// ConfirmMeeting stores the room of a claimed generation. It refuses
 	// another generation, an older room, and a room that ended or is being
-	// ended.
+	// ended. The same room without an Origin keeps the one that is stored.
 	ConfirmMeeting(ctx context.Context, key MeetingKey, generation int64, room Incarnation) (Meeting, bool, error)
 	// EndMeeting ends exactly the row that was seen: its generation, state and
 	// internal id must still be the same.
@@ -222,6 +223,7 @@ type Sighting struct {
 	Generation        int64
 	InternalID        string
 	Info              []byte // nil: unchanged
+	Origin            Origin // as the room itself tells, with Info; Generation 0: unchanged
 	Attendees         []Attendee
 	AttendeesReplaced bool // Attendees is the whole new set; otherwise they are unchanged
 	Headcount         Headcount
@@ -387,6 +389,45 @@ type Callbacks interface {
 	CallbackQueues(ctx context.Context) ([]CallbackQueue, error)
 	// PurgeCallbacks deletes those that ended so long ago.
 	PurgeCallbacks(ctx context.Context, ended time.Duration) error
+}
+
+// Recordings holds the recordings of all frontends, and the work on their
+// files.
+type Recordings interface {
+	// Recordings calls yield with those that match, and tells how many match
+	// without regard to Limit and Offset.
+	Recordings(ctx context.Context, q RecordingQuery, yield func(Recording)) (total int, err error)
+	// Recording reads one. NotFound when there is none.
+	Recording(ctx context.Context, id string) (Recording, error)
+	// CountRecordings counts those of every frontend.
+	CountRecordings(ctx context.Context) ([]RecordingCount, error)
+	// EditRecordings hands edit each of the recordings as it is now, and stores
+	// what it makes of it, all or none. What says where its files are stays:
+	// Published, the formats and the id. Nobody else can change it meanwhile.
+	// NotFound when one of them is not there, or not the frontend's; an empty
+	// frontendID stands for all. edit may be called again.
+	EditRecordings(ctx context.Context, frontendID string, ids []string, edit func(*Recording) error) error
+
+	// BeginRecordingOp stores work on op.IDs, gives it an id and a holder, and
+	// keeps others away for as long as the lease is renewed. Conflict when there
+	// is work on one of them already.
+	BeginRecordingOp(ctx context.Context, op RecordingOp, lease time.Duration) (RecordingOp, error)
+	// RenewRecordingOp reports false when somebody else has it by now.
+	RenewRecordingOp(ctx context.Context, op RecordingOp, lease time.Duration) (bool, error)
+	// CommitRecordingOp hands settle the rows of op.IDs as they are now, without
+	// those that there are not, and stores what it returns: rows to write, new
+	// ones among them, and ids of rows to delete. Nobody else can change them
+	// meanwhile. When settle fails nothing is written and its error is returned.
+	// It may be called again. false: somebody else has the op by now.
+	CommitRecordingOp(ctx context.Context, op RecordingOp, settle func(now []Recording) (put []Recording, gone []string, err error)) (bool, error)
+	// FinishRecordingOp deletes it: rows and files agree.
+	FinishRecordingOp(ctx context.Context, op RecordingOp) (bool, error)
+	// TakeRecordingOps gives the caller ops, the oldest first, whose lease is
+	// over: whoever had them is gone. ids are the recordings that they are
+	// about; nil: any.
+	TakeRecordingOps(ctx context.Context, ids []string, lease time.Duration, n int) ([]RecordingOp, error)
+	// RecordingOps are all that there are.
+	RecordingOps(ctx context.Context) ([]RecordingOp, error)
 }
 
 // HintKind says what a Hint is about.

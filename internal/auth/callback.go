@@ -11,16 +11,18 @@ import (
 	"b3scale"
 )
 
-// MintCallback signs a ticket. The same one always gives the same token: a
-// create that is repeated must reach the node as it was. It never expires: a
-// recording may be ready long after its meeting.
+// MintCallback signs a ticket. The same one always gives the same token. It
+// never expires: a recording may be ready long after its meeting.
 func (k Keys) MintCallback(t b3scale.CallbackTicket) (string, error) {
 	if len(k.active) == 0 {
 		return "", errors.New("no secret to sign tokens with")
 	}
 	claims := jwt.MapClaims{ // JSON sorts them
 		"scope": Callback, "sub": t.FrontendID, // as the existing product has them, and "aud"
-		"kind": t.Kind, "key": t.MeetingID, "generation": t.Generation,
+		"kind": t.Kind, "key": t.MeetingID, "generation": t.Origin.Generation,
+	}
+	if t.Origin.Create != "" {
+		claims["create"] = t.Origin.Create
 	}
 	if t.Target != "" {
 		claims["aud"] = []string{t.Target}
@@ -47,15 +49,17 @@ func (k Keys) ParseCallback(token string) (t b3scale.CallbackTicket, err error) 
 	kind, ok3 := text(claims, "kind")
 	key, ok4 := text(claims, "key")
 	generation, _, ok5 := number(claims, "generation")
-	target, ok6 := audience(claims)
+	create, ok6 := text(claims, "create")
+	target, ok7 := audience(claims)
 	switch {
-	case !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6:
+	case !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !ok7:
 		return t, Invalid
 	case !ParseScopes(scope).Has(Callback):
 		return t, b3scale.Errorf(b3scale.Forbidden, "%s scope required", Callback)
 	}
 	return b3scale.CallbackTicket{
-		FrontendID: subject, Target: target, Kind: b3scale.CallbackKind(kind), MeetingID: key, Generation: int64(generation),
+		FrontendID: subject, Target: target, Kind: b3scale.CallbackKind(kind), MeetingID: key,
+		Origin: b3scale.Origin{Generation: int64(generation), Create: create},
 	}, nil
 }
 

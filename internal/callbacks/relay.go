@@ -52,22 +52,22 @@ var named = []struct {
 
 const endedURL = "meetingEndedURL"
 
-// Rewrite replaces the addresses in a create. The same create of the same
-// generation always comes out the same. We are told of every meeting's end;
-// generation 0 stands for breakout rooms, which end with their parents.
-func (r *Relay) Rewrite(params *bbb.Params, key b3scale.MeetingKey, generation int64) {
+// Rewrite replaces the addresses in a create. They name the room that is made
+// of it. We are told of every meeting's end; generation 0 stands for breakout
+// rooms, which end with their parents.
+func (r *Relay) Rewrite(params *bbb.Params, key b3scale.MeetingKey, room b3scale.Origin) {
 	if r.base == "" {
 		return
 	}
 	for _, n := range named {
 		names := spellings(params, n.name)
-		always := n.name == endedURL && generation != 0
+		always := n.name == endedURL && room.Generation != 0
 		if len(names) == 0 && always {
 			names = []string{n.name}
 		}
 		for _, name := range names {
 			r.rewrite(params, name, always, b3scale.CallbackTicket{
-				FrontendID: key.FrontendID, Kind: n.kind, MeetingID: key.MeetingID, Generation: generation,
+				FrontendID: key.FrontendID, Kind: n.kind, MeetingID: key.MeetingID, Origin: room,
 			})
 		}
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -13,10 +14,9 @@ import (
 // Relay stands between nodes and frontends when nodes have something to tell.
 // *callbacks.Relay is one.
 type Relay interface {
-	// Rewrite gives a create our addresses in place of the frontend's. The same
-	// create of the same generation always comes out the same; generation 0
-	// stands for breakout rooms.
-	Rewrite(params *bbb.Params, key b3scale.MeetingKey, generation int64)
+	// Rewrite gives a create our addresses in place of the frontend's. They name
+	// the room that is made of it; generation 0 stands for breakout rooms.
+	Rewrite(params *bbb.Params, key b3scale.MeetingKey, room b3scale.Origin)
 	// Original tells what the frontend may see of an address that a node shows.
 	// It is empty if that is ours and nothing can be told of it.
 	Original(frontendID, address string) (original string, ours bool)
@@ -28,15 +28,20 @@ type Relay interface {
 // addresses are longer than those that they replace.
 const longQuery = 6 << 10
 
-// relayed is a create with our addresses in it.
-func (c *Cluster) relayed(call bbb.Call, key b3scale.MeetingKey, generation int64) bbb.Call {
+// relayed is a create with our addresses in it. Each has its own, for nobody
+// knows which of them makes a room: the one before may have ended meanwhile.
+func (c *Cluster) relayed(call bbb.Call, key b3scale.MeetingKey, generation int64) (bbb.Call, b3scale.Origin) {
 	if c.opts.Relay == nil {
-		return call
+		return call, b3scale.Origin{}
 	}
-	c.opts.Relay.Rewrite(&call.Params, key, generation)
+	origin := b3scale.Origin{Generation: generation, Create: rand.Text()[:createLength]}
+	c.opts.Relay.Rewrite(&call.Params, key, origin)
 	call.Form = call.Form || call.Body == nil && len(call.Params.Encode()) > longQuery
-	return call
+	return call, origin
 }
+
+// createLength makes 60 bits: enough for the creates of one meeting.
+const createLength = 12
 
 // MapCallbacks gives the metadata of one meeting the frontend's own addresses
 // back.
@@ -55,50 +60,70 @@ func (c *Cluster) MapCallbacks(edit *bbb.Edit, meeting bbb.Element, frontendID s
 	}
 }
 
-// MeetingMayHaveEnded looks at a meeting of which a node says that it is over.
-// Only what is seen then ends it. superseded says that the meeting has moved
-// since that generation: the room was another one, and nothing is done. room
-// tells the rooms of one meeting apart; it may be empty.
-func (c *Cluster) MeetingMayHaveEnded(ctx context.Context, key b3scale.MeetingKey, generation int64) (superseded bool, room string, err error) {
+// MeetingMayHaveEnded looks at a meeting of which a node says that a room of it
+// is over. Only what is seen then ends it. superseded says that the meeting has
+// moved since that room was made, and nothing is done. When nobody can tell, it
+// has not.
+func (c *Cluster) MeetingMayHaveEnded(ctx context.Context, key b3scale.MeetingKey, room b3scale.Origin) (superseded bool, err error) {
 	m, err := c.store.Meeting(ctx, key)
 	switch {
 	case b3scale.CodeOf(err) == b3scale.NotFound:
-		return false, "", nil // it has ended long ago, or was a breakout room
+		return false, nil // it has ended long ago, was a breakout room, or the database is an older one
 	case err != nil:
-		return false, "", err
-	case generation != 0 && generation < m.Generation && !c.createdIn(m, generation):
-		return true, "", nil
+		return false, err
+	case isSuperseded(room, &m):
+		return true, nil
 	case !m.Live():
-		return false, m.LastEndedInternalID, nil
+		return false, nil
 	case c.shared():
 		if err := c.reread(ctx, key); err != nil {
-			return false, "", err
+			return false, err
 		}
 	}
 	if m.State == b3scale.MeetingActive {
-		c.lookAtEnd(key, m.InternalID, overLooks)
+		over := m.InternalID
+		if m.Origin.Create != "" && m.Origin.Create != room.Create {
+			over = "" // another room of the meeting is over: nothing was said of this one
+		}
+		c.lookAtEnd(key, over, overLooks)
 	}
-	return false, m.InternalID, nil
+	return false, nil
 }
 
-// createdIn reports whether the room of a meeting shows that it was created in
-// an earlier generation than that of its row: such are rooms that were adopted
-// or taken back.
-func (c *Cluster) createdIn(m b3scale.Meeting, generation int64) bool {
-	if c.opts.Relay == nil || len(m.Info) == 0 {
+// isSuperseded reports whether a room is from before the one of the row. That
+// may be of an earlier generation than its row: such are rooms that were adopted
+// or taken back. A row from before we noted it, and a room that does not tell,
+// supersede nothing: rather an end too many than one too few.
+func isSuperseded(room b3scale.Origin, m *b3scale.Meeting) bool {
+	if room.Generation == 0 || room.Generation >= m.Generation || room.Generation == m.Origin.Generation {
 		return false
 	}
-	doc, err := bbb.ParseXML(slices.Concat([]byte("<meeting>"), m.Info, []byte("</meeting>")))
+	return m.State == b3scale.MeetingCreating || m.Origin.Generation != 0
+}
+
+// seenOrigin is what the metadata of a room tell of the create that made it:
+// our addresses are among them.
+func (c *Cluster) seenOrigin(key b3scale.MeetingKey, info []byte) b3scale.Origin {
+	if c.opts.Relay == nil || len(info) == 0 {
+		return b3scale.Origin{}
+	}
+	doc, err := bbb.ParseXML(slices.Concat([]byte("<meeting>"), info, []byte("</meeting>")))
 	if err != nil {
-		return false // cannot be: it was cut out of a document that parsed
+		return b3scale.Origin{} // cannot be: it was cut out of a document that parsed
 	}
 	for entry := range doc.Root().Child("metadata").Children() {
 		t, ours := c.opts.Relay.Ticket(strings.TrimSpace(entry.Text()))
-		if ours && t.FrontendID == m.Key.FrontendID && t.MeetingID == m.Key.MeetingID && t.Generation == generation {
-			return true
+		if ours && t.FrontendID == key.FrontendID && t.MeetingID == key.MeetingID && t.Origin.Generation != 0 {
+			return t.Origin
 		}
 	}
-	return false
+	return b3scale.Origin{}
+}
+
+// withOrigin is a room with what it tells of its origin.
+func (c *Cluster) withOrigin(key b3scale.MeetingKey, room b3scale.Incarnation) b3scale.Incarnation {
+	room.Origin = c.seenOrigin(key, room.Info)
+	return room
 }
 
 // NodeSecrets are those of the backend where a generation of a meeting lives or

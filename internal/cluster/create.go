@@ -89,7 +89,7 @@ func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.A
 		a.reloadSoon()
 		return nil, true, nil
 	}
-	call := a.nodeCall(m)
+	call, origin := a.nodeCall(m)
 	answer, err = a.call(ctx, b, a.limit(), call)
 	if o := bbb.OutcomeOf(err); o == bbb.ServerError || o == bbb.Malformed {
 		a.placements.retries.Add(1)
@@ -106,6 +106,9 @@ func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.A
 		return nil, false, unreachable(errors.New("create: SUCCESS without an internal id"))
 	}
 	room.Info = createdInfo(answer, &call.Params)
+	if answer.MessageKey() != duplicateKey {
+		room.Origin = origin // else another create has made it
+	}
 	return a.confirm(ctx, m, room, answer)
 }
 
@@ -116,7 +119,7 @@ func (a *creation) limit() time.Duration {
 	return a.opts.CreateTimeout
 }
 
-func (a *creation) nodeCall(m b3scale.Meeting) bbb.Call {
+func (a *creation) nodeCall(m b3scale.Meeting) (bbb.Call, b3scale.Origin) {
 	return a.relayed(a.req.nodeCall(m.AttendeePW, m.ModeratorPW), a.key, m.Generation)
 }
 
@@ -172,7 +175,7 @@ func (a *creation) refusedByNode(ctx context.Context, b *routing.Backend, m b3sc
 	if a.samePasswords(x) {
 		answer = duplicateAnswer(x)
 	}
-	return a.confirm(ctx, m, x.Incarnation, answer)
+	return a.confirm(ctx, m, a.withOrigin(a.key, x.Incarnation), answer)
 }
 
 // samePasswords reports whether the client may have this room: it sent no
@@ -228,6 +231,9 @@ func incarnation(answer *bbb.Answer) b3scale.Incarnation {
 	}
 }
 
+// duplicateKey says that the room was there before.
+const duplicateKey = "duplicateWarning"
+
 // duplicateAnswer is the answer to a repeated create, made from what the node
 // says of the room.
 func duplicateAnswer(x *sight) *bbb.Answer {
@@ -246,6 +252,6 @@ func duplicateAnswer(x *sight) *bbb.Answer {
 	} {
 		b.Text(name, room.Child(name).Text())
 	}
-	b.Text("messageKey", "duplicateWarning").Text("message", "This conference was already in existence and may currently be in progress.")
+	b.Text("messageKey", duplicateKey).Text("message", "This conference was already in existence and may currently be in progress.")
 	return bbb.NewOwnAnswer(b.Bytes())
 }

@@ -143,7 +143,7 @@ func (c *Cluster) lookAt(ctx context.Context, key b3scale.MeetingKey, over strin
 
 // confirmSeen stores that another room of the same generation was seen.
 func (c *Cluster) confirmSeen(ctx context.Context, m b3scale.Meeting, x *sight) error {
-	confirmed, ok, err := c.store.ConfirmMeeting(ctx, m.Key, m.Generation, x.Incarnation)
+	confirmed, ok, err := c.store.ConfirmMeeting(ctx, m.Key, m.Generation, c.withOrigin(m.Key, x.Incarnation))
 	if err != nil || !ok {
 		return err
 	}

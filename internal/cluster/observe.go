@@ -19,6 +19,9 @@ func (c *Cluster) sighting(o *observation) (b3scale.Sighting, bool) {
 	s := b3scale.Sighting{Key: o.known.Key, Generation: o.known.Generation, InternalID: o.known.InternalID}
 	if o.known.Unsaved || string(o.known.Info) != string(o.seen.Info) {
 		s.Info = o.seen.Info
+		if o.known.Origin.Create == "" {
+			s.Origin = c.seenOrigin(s.Key, s.Info)
+		}
 	}
 	if o.known.Unsaved || c.othersThere(o) {
 		begun := c.storeTime(o.seen.begun)

@@ -60,7 +60,7 @@ func (c *Cluster) sweep(ctx context.Context, key b3scale.MeetingKey, backendID s
 	if err != nil {
 		return
 	}
-	settled, m, err := c.store.SettleOrphan(ctx, key, backendID, x.Incarnation, elsewhere)
+	settled, m, err := c.store.SettleOrphan(ctx, key, backendID, c.withOrigin(key, x.Incarnation), elsewhere)
 	if err != nil {
 		c.log.WarnContext(ctx, "orphan not settled", "meeting", key, "backend", backendID, "error", err)
 		return

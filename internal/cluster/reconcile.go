@@ -248,7 +248,7 @@ func (l *listing) heal(ctx context.Context, row b3scale.Meeting, x *sight) error
 	if row.ClaimedAt > l.t0.Add(-l.opts.HealAfter) {
 		return nil
 	}
-	confirmed, ok, err := l.store.ConfirmMeeting(ctx, row.Key, row.Generation, x.Incarnation)
+	confirmed, ok, err := l.store.ConfirmMeeting(ctx, row.Key, row.Generation, l.withOrigin(row.Key, x.Incarnation))
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (l *listing) returned(ctx context.Context, row b3scale.Meeting, x *sight, w
 	if !again || first == l.t0 || !l.apart(first) {
 		return nil
 	}
-	m, ok, err := l.store.ActivateMeeting(ctx, row, l.backend.ID, x.Incarnation)
+	m, ok, err := l.store.ActivateMeeting(ctx, row, l.backend.ID, l.withOrigin(row.Key, x.Incarnation))
 	if err != nil || !ok {
 		return err
 	}
@@ -318,7 +318,7 @@ func (c *Cluster) adopt(ctx context.Context, key b3scale.MeetingKey, b *routing.
 	if size == 0 {
 		size = c.table.Load().DefaultSize
 	}
-	m, ok, err := c.store.AdoptMeeting(ctx, key, b.ID, x.Incarnation, min(max(size, 0), routing.MaxSize))
+	m, ok, err := c.store.AdoptMeeting(ctx, key, b.ID, c.withOrigin(key, x.Incarnation), min(max(size, 0), routing.MaxSize))
 	switch {
 	case err != nil:
 		c.log.WarnContext(ctx, "meeting not adopted", "meeting", key, "backend", b.ID, "error", err)

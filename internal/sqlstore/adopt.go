@@ -13,8 +13,9 @@ const (
 	notOrphaned = `NOT EXISTS (SELECT 1 FROM orphans
 		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3)`
 	insertActive = `INSERT INTO meetings (frontend_id, meeting_id, generation, backend_id, state,
-			internal_id, create_time, attendee_pw, moderator_pw, info, size, claimed_at, confirmed_at, started_at, counted_at, version)
-		SELECT $1, $2, {now}, $3, 'active', $4, CAST($5 AS BIGINT), $6, $7, $8, CAST($9 AS BIGINT), {now}, {now}, {now}, {now}, {now}
+			internal_id, create_time, attendee_pw, moderator_pw, info, size, room_generation, room_create,
+			claimed_at, confirmed_at, started_at, counted_at, version)
+		SELECT $1, $2, {now}, $3, 'active', $4, CAST($5 AS BIGINT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, {now}, {now}, {now}, {now}, {now}
 		WHERE ` + notOrphaned + `
 		ON CONFLICT (frontend_id, meeting_id) DO NOTHING
 		RETURNING ` + meetingColumns
@@ -43,7 +44,7 @@ func (s *Store) AdoptMeeting(ctx context.Context, key b3scale.MeetingKey, backen
 
 func adopt(ctx context.Context, tx session, key b3scale.MeetingKey, backendID string, room b3scale.Incarnation, size int) (b3scale.Meeting, error) {
 	return scanMeeting(tx.row(ctx, insertActive, key.FrontendID, key.MeetingID, backendID,
-		room.InternalID, room.CreateTime, room.AttendeePW, room.ModeratorPW, string(room.Info), int64(size)))
+		room.InternalID, room.CreateTime, room.AttendeePW, room.ModeratorPW, string(room.Info), int64(size), room.Origin.Generation, room.Origin.Create))
 }
 
 // ActivateMeeting gives an ended row a new generation for a room that lives.

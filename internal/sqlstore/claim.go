@@ -97,7 +97,8 @@ const (
 			internal_id = excluded.internal_id, blunt_end_at = excluded.blunt_end_at`
 	nextGeneration = `(SELECT max(g) FROM (SELECT generation + 1 AS g UNION ALL SELECT {now}) AS generations)`
 	moveMeeting    = `UPDATE meetings SET generation = ` + nextGeneration + `, backend_id = $3, state = $4, internal_id = $5,
-			create_time = $6, blunt_end_at = CASE WHEN backend_id = $3 THEN blunt_end_at ELSE 0 END, attendee_pw = $7, moderator_pw = $8, info = $9, size = $10, claimed_at = {now},
+			create_time = $6, blunt_end_at = CASE WHEN backend_id = $3 THEN blunt_end_at ELSE 0 END, attendee_pw = $7, moderator_pw = $8, info = $9, size = $10,
+			room_generation = $11, room_create = $12, claimed_at = {now},
 			confirmed_at = CASE WHEN $4 = 'active' THEN {now} ELSE confirmed_at END,
 			last_ended_internal_id = CASE WHEN last_ended_internal_id = $5 THEN '' ELSE last_ended_internal_id END, ` + freshAccount + `,
 			version = ` + nextVersion + `
@@ -123,20 +124,25 @@ func move(ctx context.Context, tx session, old, to b3scale.Meeting) (b3scale.Mee
 		return b3scale.Meeting{}, err
 	}
 	return scanMeeting(tx.row(ctx, moveMeeting, old.Key.FrontendID, old.Key.MeetingID, to.BackendID, string(to.State),
-		to.InternalID, to.CreateTime, to.AttendeePW, to.ModeratorPW, string(to.Info), int64(to.Size)))
+		to.InternalID, to.CreateTime, to.AttendeePW, to.ModeratorPW, string(to.Info), int64(to.Size), to.Origin.Generation, to.Origin.Create))
 }
+
+// knownOrigin keeps what is known of the same room ($4) when nothing ($10) is
+// told.
+const knownOrigin = `room_generation = CASE WHEN CAST($10 AS BIGINT) = 0 AND internal_id = $4 THEN room_generation ELSE CAST($10 AS BIGINT) END,
+		room_create = CASE WHEN CAST($10 AS BIGINT) = 0 AND internal_id = $4 THEN room_create ELSE $11 END`
 
 // The room in the row is named ($9), so that nothing is confirmed over a room
 // that the transaction has not seen.
 const confirmMeeting = `UPDATE meetings SET state = 'active', internal_id = $4, create_time = $5,
-		attendee_pw = $6, moderator_pw = $7, info = COALESCE($8, info), confirmed_at = {now}, ` + sameAccount + `, version = ` + nextVersion + `
+		attendee_pw = $6, moderator_pw = $7, info = COALESCE($8, info), confirmed_at = {now}, ` + knownOrigin + `, ` + sameAccount + `, version = ` + nextVersion + `
 	WHERE frontend_id = $1 AND meeting_id = $2 AND generation = $3 AND state IN ('creating', 'active')
 		AND internal_id = $9 AND create_time <= $5
 		AND last_ended_internal_id <> $4 AND end_requested_internal_id <> $4
 	RETURNING ` + meetingColumns
 
 // ConfirmMeeting stores the room of a claimed generation. A room whose Info is
-// nil keeps the one that is stored.
+// nil keeps the one that is stored; so does the same room without an Origin.
 func (s *Store) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (m b3scale.Meeting, current bool, err error) {
 	if room, err = checkRoom(key, room); err != nil {
 		return m, false, fmt.Errorf("confirm meeting %s: %w", key, err)
@@ -160,7 +166,7 @@ func (s *Store) ConfirmMeeting(ctx context.Context, key b3scale.MeetingKey, gene
 // confirmOver stores the room instead of the one with the id old.
 func confirmOver(ctx context.Context, tx session, old string, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (b3scale.Meeting, error) {
 	return scanMeeting(tx.row(ctx, confirmMeeting, key.FrontendID, key.MeetingID, generation, room.InternalID, room.CreateTime,
-		room.AttendeePW, room.ModeratorPW, textOrNull(room.Info), old))
+		room.AttendeePW, room.ModeratorPW, textOrNull(room.Info), old, room.Origin.Generation, room.Origin.Create))
 }
 
 func confirm(ctx context.Context, tx session, key b3scale.MeetingKey, generation int64, room b3scale.Incarnation) (m b3scale.Meeting, current, wrote bool, err error) {

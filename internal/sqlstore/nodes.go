@@ -14,7 +14,9 @@ import (
 // A changed set of attendees gives the meeting a new version too: nobody can
 // see from the rows of the others that one is gone.
 const (
-	saveSighting = `UPDATE meetings SET info = COALESCE($6, info), version = ` + nextVersion + `
+	saveSighting = `UPDATE meetings SET info = COALESCE($6, info),
+			room_generation = CASE WHEN CAST($7 AS BIGINT) = 0 THEN room_generation ELSE CAST($7 AS BIGINT) END,
+			room_create = CASE WHEN CAST($7 AS BIGINT) = 0 THEN room_create ELSE $8 END, version = ` + nextVersion + `
 		WHERE frontend_id = $1 AND meeting_id = $2 AND backend_id = $3 AND generation = $4 AND internal_id = $5 AND state = 'active'
 		RETURNING version`
 	roomAttendees = `SELECT internal_user_id, boot, sequence, seen_at, xml FROM attendees
@@ -51,7 +53,8 @@ func (s *Store) SaveSightings(ctx context.Context, backendID string, seen []b3sc
 	args := make([][]any, len(order))
 	for n, i := range order {
 		v := seen[i]
-		args[n] = []any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, textOrNull(mend(v.Info))}
+		origin := storableOrigin(v.Origin)
+		args[n] = []any{v.Key.FrontendID, v.Key.MeetingID, backendID, v.Generation, v.InternalID, textOrNull(mend(v.Info)), origin.Generation, origin.Create}
 	}
 	err := s.writeLong(ctx, func(ctx context.Context, tx session) error {
 		clear(versions)

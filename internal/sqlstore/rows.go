@@ -11,7 +11,7 @@ import (
 const meetingColumns = `frontend_id, meeting_id, generation, backend_id, state,
 	internal_id, create_time, attendee_pw, moderator_pw, info,
 	last_ended_internal_id, end_requested_internal_id, end_requested_at,
-	claimed_at, confirmed_at, ended_at, size, version`
+	claimed_at, confirmed_at, ended_at, size, room_generation, room_create, version`
 
 // meetingRow is where rows of meetingColumns are scanned. It can be used again
 // for the next one; what scan returned does not change with it.
@@ -29,7 +29,8 @@ func newMeetingRow() *meetingRow {
 		&m.Key.FrontendID, &m.Key.MeetingID, &m.Generation, &m.BackendID, (*string)(&m.State),
 		&m.InternalID, &m.CreateTime, &m.AttendeePW, &m.ModeratorPW, &m.Info,
 		&m.LastEndedInternalID, &m.EndRequestedInternalID, (*int64)(&m.EndRequestedAt),
-		(*int64)(&m.ClaimedAt), (*int64)(&m.ConfirmedAt), (*int64)(&m.EndedAt), &r.size, &m.Version,
+		(*int64)(&m.ClaimedAt), (*int64)(&m.ConfirmedAt), (*int64)(&m.EndedAt), &r.size,
+		&m.Origin.Generation, &m.Origin.Create, &m.Version,
 	}
 	return r
 }

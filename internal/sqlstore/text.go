@@ -65,8 +65,16 @@ func checkRoom(key b3scale.MeetingKey, room b3scale.Incarnation) (b3scale.Incarn
 	if err := checkKey(key, room.InternalID); err != nil {
 		return room, err
 	}
-	room.Info = mend(room.Info)
+	room.Info, room.Origin = mend(room.Info), storableOrigin(room.Origin)
 	return room, checkTexts(room.AttendeePW, room.ModeratorPW)
+}
+
+// storableOrigin is nothing when it cannot be stored.
+func storableOrigin(o b3scale.Origin) b3scale.Origin {
+	if !storableID(o.Create) {
+		return b3scale.Origin{}
+	}
+	return o
 }
 
 // mend puts a replacement character where XML is none. Nothing stays nothing.
