@@ -138,6 +138,7 @@ type RecordingOp struct {
 	Kind      RecordingOpKind
 	IDs       []string // of the recordings
 	Formats   []string // whose files it touches, besides those of the rows
+	Lapsed    bool     // nobody has it any more, for RecordingOps
 	Holder    string   // who has it, for the store; each take is another one
 	CreatedAt Micros
 }
