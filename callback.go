@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // CallbackKind says what a node tells a frontend, see BBB API, callbacks.
@@ -48,8 +49,8 @@ type Callback struct {
 	MeetingID  string // the frontend's own; empty when it is not known
 	URL        string // may hold secrets of the frontend
 	Host       string // of URL
-	Payload    []byte // JSON that is signed at each attempt; nil: there is no body
-	Dedup      string // the same for what a node repeats; empty: nothing is a repeat of it
+	Payload    []byte // JSON that is signed at each attempt; nil: there is no body, or it is one of a list
+	Dedup      string // the same for what a node repeats, see CallbackTerms; empty: nothing is a repeat of it
 	State      CallbackState
 	Attempts   int
 	CreatedAt  Micros
@@ -59,6 +60,18 @@ type Callback struct {
 	LastStatus int    // of the last attempt's answer; 0: there was none
 	LastError  string // in words for operators; empty when it was taken
 	Holder     string // names the take to FinishCallback; empty unless TakeCallbacks gave it
+}
+
+// CallbackTerms say how a message is taken in.
+type CallbackTerms struct {
+	Tried time.Duration // how long it is good for
+	// Repeats is for how long another one with the same Dedup is its repeat; 0: as
+	// long as it is stored.
+	Repeats time.Duration
+	// UntilTaken: instead, another one is a repeat of what was tried in vain and
+	// waits for its next attempt. That will tell both.
+	UntilTaken bool
+	Most       int // so many may wait for the frontend; 0: any number
 }
 
 // CallbackResult is how one attempt ended.

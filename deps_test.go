@@ -41,7 +41,7 @@ var house = map[string][]string{
 	// Doors.
 	"internal/gateway/pages": {},
 	"internal/gateway":       {".", "bbb", "internal/cluster", "internal/policy", "internal/auth", "internal/gateway/pages", "internal/web"},
-	"internal/adminapi":      {".", "bbb", "internal/cluster", "internal/policy", "internal/routing", "internal/auth", "internal/web"},
+	"internal/adminapi":      {".", "bbb", "internal/cluster", "internal/policy", "internal/routing", "internal/auth", "internal/gateway/pages", "internal/web"},
 	"internal/console":       {".", "bbb", "internal/cluster", "internal/auth", "internal/web"},
 	"internal/apiclient":     {},
 	"internal/agent":         {"bbb", "internal/apiclient"},

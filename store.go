@@ -53,7 +53,7 @@ type Configs interface {
 	// nothing is written and its error is returned. It may be called again.
 	EditFrontend(ctx context.Context, id string, by Actor, edit func(*Frontend) error) (Frontend, error)
 	// DeleteFrontend deletes it with the rows of its meetings. Their rooms run
-	// on, and belong to nobody.
+	// on, and belong to nobody. One that has recordings is a Conflict.
 	DeleteFrontend(ctx context.Context, id string, by Actor) (Frontend, error)
 
 	// FrontendDefaults are the settings that count for every frontend that does
@@ -361,15 +361,15 @@ type Places interface {
 
 // Callbacks is the outbox of messages to frontends.
 type Callbacks interface {
-	// AddCallback stores a message under an id of its own; it is tried at once
-	// and for so long. added is false, with the stored one, when a message with
-	// the same Dedup of the same frontend is there.
-	AddCallback(ctx context.Context, c Callback, tried time.Duration) (saved Callback, added bool, err error)
+	// AddCallback stores a message under an id of its own; it is tried at once.
+	// added is false, with the stored one, when it repeats one of the same
+	// frontend. When too many wait, it is LimitReached.
+	AddCallback(ctx context.Context, c Callback, terms CallbackTerms) (saved Callback, added bool, err error)
 	// TakeCallbacks gives holder messages that are due, at most n: one of each
 	// frontend in turn, its longest waiting first, and for each host and for
 	// each frontend at most so many that anybody is at work with. Nobody else
-	// gets them until the lease is over. Those that are expired end; it tells how
-	// many did, also with an error.
+	// gets them until the lease is over, which begins for all at once. Those that
+	// are expired end; it tells how many did, also with an error.
 	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
 		taken []Callback, expired map[CallbackKind]int, err error)
 	// FinishCallback stores how an attempt ended. holder is the taken callback's;
@@ -377,7 +377,8 @@ type Callbacks interface {
 	// is tried again after that time.
 	FinishCallback(ctx context.Context, id, holder string, r CallbackResult, again time.Duration) (bool, error)
 	// Callbacks calls yield with those that match, the newest first, and tells
-	// how many match without regard to Limit and Offset.
+	// how many match without regard to Limit and Offset. They are without their
+	// payloads.
 	Callbacks(ctx context.Context, q CallbackQuery, yield func(Callback)) (total int, err error)
 	Callback(ctx context.Context, id string) (Callback, error)
 	// ReplayCallback makes one wait again, from now on for so long, whatever

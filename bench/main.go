@@ -22,6 +22,11 @@ type settings struct {
 	first    map[string]float64 // ratios of the first run, by work
 }
 
+// wants tells whether this work is to be measured.
+func (s settings) wants(work string) bool {
+	return s.only == "" || strings.Contains(","+s.only+",", ","+work+",")
+}
+
 func main() {
 	if err := bench(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -35,7 +40,7 @@ func bench() error {
 	flag.IntVar(&s.callers, "callers", 16, "closed loops that call at the same time")
 	flag.DurationVar(&s.measure, "measure", 3*time.Second, "how long each measurement lasts")
 	flag.IntVar(&s.nodes, "nodes", 20, "simulated nodes")
-	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings, heartbeat")
+	flag.StringVar(&s.only, "only", "", "a comma list of: join, isMeetingRunning, create, createAgain, getMeetingInfo, getMeetings, heartbeat, recordings")
 	flag.StringVar(&s.stores, "stores", "sqlite,postgres", "a comma list of the databases to run on")
 	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database; by default a private server is started, which never waits for the disk")
 	role := flag.String("role", "", "internal: floor or nodes")

@@ -36,7 +36,16 @@ func run(ctx context.Context, s settings) error {
 	_, _ = fmt.Fprintln(table, "work\tstore\tmeetings\trequests/s\tfloor/s\tof the floor\tof the first row\t")
 	for _, store := range strings.Split(s.stores, ",") {
 		for _, meetings := range s.meetings {
-			if err := runOn(ctx, s, store, dir, binary, floor.addresses[0], meetings, table); err != nil {
+			err := onDatabase(s, store, filepath.Join(dir, strconv.Itoa(meetings)+".db"), func(database string) error {
+				return runWith(ctx, s, store, database, binary, floor.addresses[0], meetings, table)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if s.wants("recordings") {
+			err := onDatabase(s, store, filepath.Join(dir, "recordings.db"), func(database string) error { return recordings(ctx, s, store, database) })
+			if err != nil {
 				return err
 			}
 		}
@@ -44,23 +53,22 @@ func run(ctx context.Context, s settings) error {
 	return table.Flush()
 }
 
-// runOn makes the database, measures, and throws it away.
-func runOn(ctx context.Context, s settings, store, dir, binary, floor string, meetings int, table *tabwriter.Writer) error {
-	url := "sqlite:" + filepath.Join(dir, strconv.Itoa(meetings)+".db")
+// onDatabase makes a database, measures, and throws it away.
+func onDatabase(s settings, store, path string, measure func(database string) error) error {
 	switch {
+	case store == "sqlite":
+		return measure("sqlite:" + path)
 	case store == "postgres" && s.postgres != "":
-		url = s.postgres
+		return measure(s.postgres)
 	case store == "postgres":
 		private, stop, err := pgtest.Launch()
 		if err != nil {
 			return err
 		}
 		defer func() { _ = stop() }()
-		url = private
-	case store != "sqlite":
-		return fmt.Errorf("-stores: %q is not one of sqlite, postgres", store)
+		return measure(private)
 	}
-	return runWith(ctx, s, store, url, binary, floor, meetings, table)
+	return fmt.Errorf("-stores: %q is not one of sqlite, postgres", store)
 }
 
 // runWith measures all work with so many meetings in the cluster.
@@ -86,7 +94,7 @@ func runWith(ctx context.Context, s settings, store, database, binary, floor str
 	defer daemon.stop()
 	settle(ctx, meetings)
 	for _, w := range works(meetings) {
-		if s.only != "" && !strings.Contains(","+s.only+",", ","+w.name+",") || meetings < w.atLeast || store == "postgres" && w.memory {
+		if !s.wants(w.name) || meetings < w.atLeast || store == "postgres" && w.memory {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s, %d meetings: %s\n", store, meetings, w.name)
@@ -94,7 +102,7 @@ func runWith(ctx context.Context, s settings, store, database, binary, floor str
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
-	if s.only != "" && !strings.Contains(","+s.only+",", ",heartbeat,") {
+	if !s.wants("heartbeat") {
 		return nil
 	}
 	return heartbeats(ctx, s, store, daemon.addresses[0], meetings)

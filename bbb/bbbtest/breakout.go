@@ -66,7 +66,9 @@ func (n *Node) OpenBreakouts(meetingID string, count int) []Room {
 			Name:       parent.Name + " (Room " + strconv.Itoa(sequence) + ")",
 			CreateTime: now,
 			StartTime:  now,
+			Recording:  parent.Recording && bbb.IsTrue(parent.Params.Get("breakoutRoomsRecord")),
 		}}
+		r.recordingMarks = r.Recording // there is no button in there
 		r.ExternalID = breakoutID(parent.InternalID, strconv.FormatInt(now, 10), sequence)
 		r.InternalID = internalID(r.ExternalID, now)
 		if r.VoiceBridge = parent.VoiceBridge + strconv.Itoa(sequence); n.rooms.bridges[r.VoiceBridge] != nil {

@@ -18,7 +18,12 @@
 // Change do what people would do there. What applies the events sees the people
 // that getMeetings shows. A node that is Down still publishes.
 //
-// The node has no media, no recordings and no Redis of its own. Joining puts a
-// person into the room at once; in a real node the client does that a moment
-// later.
+// With Options.RecordingsDir a room that was recorded leaves what a real node
+// publishes: a directory with a metadata.xml and small files for each format.
+// That directory stands for the place where a balancer finds recordings, not for
+// one that the node reads: its own recording calls always answer that there are
+// none, and it serves none of the files.
+//
+// The node has no media and no Redis of its own. Joining puts a person into the
+// room at once; in a real node the client does that a moment later.
 package bbbtest

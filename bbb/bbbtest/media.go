@@ -85,6 +85,7 @@ func (n *Node) record(r *room, on bool, by string) bool {
 	}
 	r.OnAir = on
 	r.recordingMarks = r.recordingMarks || on
+	n.archiveMark(r, on)
 	n.tellRecording(r, on, by)
 	return true
 }

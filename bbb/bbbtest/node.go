@@ -37,6 +37,15 @@ type Options struct {
 	RecordingFormats []string          // in which a room is published that was recorded; "presentation". Each is told once
 	ProcessingTime   time.Duration     // between the end and that, and the figures of a room
 
+	// RecordingsDir is where recordings are published, as
+	// DIR/<format>/<record id>/. Empty: they are told, but there are none.
+	RecordingsDir string
+	// Published is called when the files of a format are there, before that is
+	// told to who asked: what scripts after publishing do. It may take its time.
+	// Close waits for it.
+	Published     func(format, recordID, metadataPath string)
+	PublishFailed func(error) // hears of a format that was not published, and is not told to anybody
+
 	// Events gets what the node publishes on its Redis, in order and one at a
 	// time: before the call returns that caused it, unless another goroutine is
 	// handing events out just then. The node is not locked, but must not be

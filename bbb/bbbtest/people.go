@@ -130,6 +130,7 @@ func (n *Node) seat(r *room, a Attendee) {
 	first := !r.HasUserJoined
 	r.Attendees = append(r.Attendees, alone)
 	r.HasUserJoined = true
+	n.archiveJoin(r, alone.InternalID)
 	n.tellJoined(r, &alone)
 	if first && r.recordingMarks {
 		n.record(r, true, "system")
@@ -240,6 +241,6 @@ func (n *Node) inRoom(meetingID string, do func(*room) bool) bool {
 }
 
 // disables reports whether a feature was switched off at create.
-func (r *room) disables(feature string) bool {
+func (r *Room) disables(feature string) bool {
 	return slices.Contains(strings.Split(r.Params.Get("disabledFeatures"), ","), feature)
 }

@@ -16,8 +16,9 @@ import (
 )
 
 // process does what the scripts of the recording pipeline do after a room is
-// over, as far as others are told of it: figures when its events were kept, and
-// each format of its recording. None of them tries twice.
+// over: figures when its events were kept, and each format of its recording,
+// which is published, handed to Options.Published, and told to who asked, in this
+// order. Nobody is told twice.
 func (n *Node) process(r *room) {
 	if target := r.Metadata.Get("analytics-callback-url"); target != "" && (r.Recording || bbb.IsTrue(r.Params.Get("meetingKeepEvents"))) {
 		was, finish := r.clone(), n.opts.Now()
@@ -29,15 +30,26 @@ func (n *Node) process(r *room) {
 			target = r.Metadata.Get(name)
 		}
 	}
-	if target == "" || !r.recordingMarks {
+	if !r.recordingMarks || target == "" && !n.keepsRecordings() {
 		return
 	}
-	for range n.opts.RecordingFormats { // the message does not name it
+	rec := n.archived(r)
+	for _, format := range n.opts.RecordingFormats {
 		n.timers.after(n.opts.ProcessingTime, func() {
-			token := n.jwt("HS256", object("meeting_id", r.ExternalID, "record_id", r.InternalID))
-			n.request(http.MethodPost, target, []string{"Content-Type", "application/x-www-form-urlencoded"}, url.Values{"signed_parameters": {token}}.Encode())
+			if n.keepsRecordings() && !n.release(rec, format) {
+				return
+			}
+			if target != "" {
+				n.tellReady(target, &rec.Room)
+			}
 		})
 	}
+}
+
+// tellReady says that a format is published, but not which.
+func (n *Node) tellReady(target string, r *Room) {
+	token := n.jwt("HS256", object("meeting_id", r.ExternalID, "record_id", r.InternalID))
+	n.request(http.MethodPost, target, []string{"Content-Type", "application/x-www-form-urlencoded"}, url.Values{"signed_parameters": {token}}.Encode())
 }
 
 // tellFigures sends what happened in a room that is over.

@@ -7,7 +7,7 @@ import (
 	"b3scale/bbb"
 )
 
-// The recording calls of a node that has no recordings. They check the
+// The recording calls of a node that has no recordings, or has given them away. They check the
 // checksum themselves: of the query alone, in every version, and after some of
 // the parameters.
 

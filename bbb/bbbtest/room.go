@@ -101,6 +101,7 @@ type room struct {
 	infoXML, listXML []byte // rendered, nil after a change
 	sessions         []string
 	recordingMarks   bool
+	kept             archive
 	told             bool  // its end was published
 	voices           int   // that joined the conference so far
 	sharedAt         int64 // ms, when the screen was

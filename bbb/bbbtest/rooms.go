@@ -96,6 +96,7 @@ func (rs *rooms) add(r *room) {
 	rs.bridges[r.VoiceBridge] = r
 	if parent := rs.byInternal[r.ParentID]; parent != nil {
 		parent.Breakouts = append(parent.Breakouts, r.ExternalID)
+		parent.kept.breakouts = append(parent.kept.breakouts, r.InternalID)
 		parent.changed()
 	}
 }

@@ -1,5 +1,5 @@
-// Command bbbsim runs simulated BigBlueButton nodes without media, with their
-// events and people, and a control listener that switches their faults.
+// Command bbbsim runs simulated BigBlueButton nodes without media: their events,
+// people and recordings, and a control listener that switches their faults.
 package main
 
 import (
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out, help io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if err := sim.prepare(&opts, help); err != nil {
+	if err := sim.prepare(ctx, &opts, help); err != nil {
 		return err
 	}
 	return bbbtest.RunFleet(ctx, opts, out)

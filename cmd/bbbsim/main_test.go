@@ -16,7 +16,7 @@ func TestHelpDocumentsEverything(t *testing.T) {
 	if err := run(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want the error of flag for -h", err)
 	}
-	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "-formats", "-processing-time", "-redis", "-redis-password", "-users", "-churn", "-properties", "/nodes/I/faults", "blackHole"} {
+	for _, want := range []string{"-nodes", "-listen", "-host", "-control", "-secret", "-version", "-end-delay", "-formats", "-processing-time", "-recordings", "-import-url", "-import-token-file", "-redis", "-redis-password", "-users", "-churn", "-properties", "/nodes/I/faults", "blackHole"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("help lacks %q:\n%s", want, help.String())
 		}
@@ -28,6 +28,8 @@ func TestBadArguments(t *testing.T) {
 	for _, args := range [][]string{
 		{"-nodes", "x"}, {"extra"}, {"-version", "1.0"}, {"-nodes", "0"}, {"-redis", "x"},
 		{"-users", "-1"}, {"-users", "1", "-churn", "-1"}, {"-churn", "1"}, {"-users", "1", "-churn", "1e9"},
+		{"-import-url", "http://127.0.0.1:1", "-import-token-file", "/dev/null"}, {"-recordings", "x", "-import-url", "http://127.0.0.1:1"},
+		{"-recordings", "x", "-import-token-file", "/dev/null"}, {"-recordings", "x", "-import-url", "127.0.0.1", "-import-token-file", "/dev/null"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v: no error", args)

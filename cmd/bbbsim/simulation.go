@@ -23,6 +23,7 @@ type simulation struct {
 	properties      string
 	formats         string
 	processing      time.Duration
+	recordings      recordings
 
 	addrs      []string
 	publishers []*publisher
@@ -34,12 +35,13 @@ func (s *simulation) flags(flags *flag.FlagSet) {
 	flags.IntVar(&s.users, "users", 0, "simulated `people` on each node, spread over the meetings that are there")
 	flags.Float64Var(&s.churn, "churn", 0, "`joins` and leaves of these people per second, each with a switch of a voice or camera")
 	flags.StringVar(&s.formats, "formats", "presentation", "`formats` in which recordings are published, separated by commas; each is told to who asked; none if empty")
-	flags.DurationVar(&s.processing, "processing-time", 0, "`time` between the end of a meeting and the news of its recording and figures")
+	flags.DurationVar(&s.processing, "processing-time", 0, "`time` between the end of a meeting and its recording and figures")
+	s.recordings.flags(flags)
 	flags.StringVar(&s.properties, "properties", "", "`directory` for the bbb-web.properties that an agent reads, as DIR/node0/bbb-web.properties; it holds secrets")
 }
 
 // prepare checks the flags and lets the fleet run the simulation.
-func (s *simulation) prepare(opts *bbbtest.FleetOptions, log io.Writer) error {
+func (s *simulation) prepare(ctx context.Context, opts *bbbtest.FleetOptions, log io.Writer) error {
 	var err error
 	if s.addrs, err = addresses(s.redis, opts.Nodes); err != nil {
 		return err
@@ -55,6 +57,9 @@ func (s *simulation) prepare(opts *bbbtest.FleetOptions, log io.Writer) error {
 	opts.Node.RecordingFormats = strings.FieldsFunc(s.formats, func(r rune) bool { return r == ',' || r == ' ' })
 	opts.Node.ProcessingTime = s.processing
 	logger := slog.New(slog.NewTextHandler(log, nil))
+	if err := s.recordings.prepare(ctx, &opts.Node, logger); err != nil {
+		return err
+	}
 	for i, addr := range s.addrs {
 		s.publishers = append(s.publishers, newPublisher(i, addr, s.password, logger))
 	}

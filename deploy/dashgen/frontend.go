@@ -26,6 +26,8 @@ func frontend() dashboard {
 			query{name: "{{frontend}}", expr: `sum by (frontend) (b3scale_frontend_node_calls{job="$job",frontend=~"$frontend"})`}),
 		lines("Callbacks that wait", "Messages to the frontend that it has not taken yet. They are tried again for a day.", count,
 			query{name: "{{frontend}}", expr: `max by (frontend) (b3scale_callbacks_waiting{job="$job",frontend=~"$frontend"})`}),
+		lines("Recordings", "By what their frontends may do with them; other are states that only their servers know.", count,
+			query{name: "{{frontend}}: {{state}}", expr: `max by (frontend, state) (b3scale_recordings{job="$job",frontend=~"$frontend"})`}),
 		lines("Age of the oldest callback", "Minutes are a restart of the frontend; hours are a wrong address, or a firewall.", seconds,
 			query{name: "{{frontend}}", expr: `max by (frontend) (b3scale_callbacks_oldest_seconds{job="$job",frontend=~"$frontend"})`}),
 	)

@@ -17,7 +17,7 @@ type Callbacks interface {
 	// TakeGet takes a call without a body. token is the one of the ticket.
 	TakeGet(ctx context.Context, t b3scale.CallbackTicket, token, query string) error
 	// TakePost takes a call with a body of a type that Accepts.
-	TakePost(ctx context.Context, t b3scale.CallbackTicket, contentType, authorization string, body []byte) error
+	TakePost(ctx context.Context, t b3scale.CallbackTicket, token, contentType, authorization string, body []byte) error
 	Accepts(contentType string) bool
 	// Tried is how long a message is good for, and Wake sends what is due.
 	Tried() time.Duration

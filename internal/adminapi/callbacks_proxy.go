@@ -49,7 +49,7 @@ func (s *Server) takeGet(r *http.Request, t b3scale.CallbackTicket, token string
 }
 
 // takePost takes the news of a recording, or the figures of a meeting.
-func (s *Server) takePost(r *http.Request, t b3scale.CallbackTicket, _ string) error {
+func (s *Server) takePost(r *http.Request, t b3scale.CallbackTicket, token string) error {
 	contentType := r.Header.Get("Content-Type")
 	if !s.Callbacks.Accepts(contentType) {
 		return statusError{http.StatusUnsupportedMediaType, http.StatusText(http.StatusUnsupportedMediaType)}
@@ -58,7 +58,7 @@ func (s *Server) takePost(r *http.Request, t b3scale.CallbackTicket, _ string) e
 	if err != nil {
 		return err
 	}
-	return s.Callbacks.TakePost(r.Context(), t, contentType, r.Header.Get("Authorization"), body)
+	return s.Callbacks.TakePost(r.Context(), t, token, contentType, r.Header.Get("Authorization"), body)
 }
 
 // taken answers a node, which looks at nothing but the status.

@@ -14,11 +14,11 @@ import (
 	"b3scale/internal/callbacks"
 )
 
-func (s *moodyStore) AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error) {
+func (s *moodyStore) AddCallback(ctx context.Context, c b3scale.Callback, terms b3scale.CallbackTerms) (b3scale.Callback, bool, error) {
 	if err := s.write(); err != nil {
 		return b3scale.Callback{}, false, err
 	}
-	return s.Store.AddCallback(ctx, c, tried)
+	return s.Store.AddCallback(ctx, c, terms)
 }
 
 func (s *moodyStore) Callbacks(ctx context.Context, q b3scale.CallbackQuery, yield func(b3scale.Callback)) (int, error) {
@@ -41,7 +41,7 @@ func TestCallbacksByREST(t *testing.T) {
 		t.Helper()
 		one, two := h.frontend("one", ""), h.frontend("two", "")
 		add := func(f b3scale.Frontend, kind b3scale.CallbackKind, meeting, target string) string {
-			c, _, err := h.store.AddCallback(t.Context(), b3scale.Callback{FrontendID: f.ID, Kind: kind, MeetingID: meeting, URL: target, Host: "h"}, time.Hour)
+			c, _, err := h.store.AddCallback(t.Context(), b3scale.Callback{FrontendID: f.ID, Kind: kind, MeetingID: meeting, URL: target, Host: "h"}, b3scale.CallbackTerms{Tried: time.Hour})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +288,7 @@ func TestCallbackTokensOpenNoOtherDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, call := range []string{"GET /frontends", "GET /meetings", "GET /callbacks", "GET /audit"} {
+	for _, call := range []string{"GET ", "GET /status", "GET /frontends", "GET /meetings", "GET /callbacks", "GET /audit"} {
 		h.ask(token, call, "").is(http.StatusForbidden)
 	}
 }

@@ -192,7 +192,7 @@ func (c *promise) unseen() []string {
 	for _, route := range c.operations {
 		success := false
 		for status := range c.seen[route.Operation.OperationID] {
-			success = success || status < 300
+			success = success || status < 400
 		}
 		if !success {
 			ids = append(ids, route.Operation.OperationID)

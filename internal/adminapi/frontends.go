@@ -113,6 +113,10 @@ func (s *Server) FrontendsDestroy(w http.ResponseWriter, r *http.Request, id Fro
 		return
 	}
 	f, err := s.Mind.DeleteFrontend(r.Context(), id, s.actor(r))
+	if b3scale.CodeOf(err) == b3scale.Conflict { // it has recordings
+		s.fail(w, r, err)
+		return
+	}
 	f.Active = false
 	s.answerFrontend(w, r, id, f, nil, err)
 }

@@ -508,7 +508,7 @@ type AuditObject struct {
 	// ID Its id.
 	ID string `json:"id"`
 
-	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database` or `log`.
+	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `recording`, `callback`, `command`, `database` or `log`.
 	Kind string `json:"kind"`
 
 	// Name Its name for people, such as the key of a frontend or the host of a backend.
@@ -1514,10 +1514,186 @@ type RateLimit struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 }
 
+// Recording A recording and where it belongs.
+type Recording struct {
+	// CreatedAt When it was first imported.
+	CreatedAt time.Time `json:"created_at"`
+
+	// FrontendID Whose it is.
+	FrontendID string `json:"frontend_id"`
+
+	// InternalMeetingID The node's own id of the meeting.
+	InternalMeetingID string `json:"internal_meeting_id"`
+
+	// MeetingID The id of its meeting as the nodes know it.
+	MeetingID string `json:"meeting_id"`
+
+	// RecordID Its id.
+	RecordID string `json:"record_id"`
+
+	// Recording What is known of it.
+	Recording RecordingData `json:"recording"`
+
+	// SyncedAt The same.
+	SyncedAt time.Time `json:"synced_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// RecordingCheck What a check shall do.
+type RecordingCheck struct {
+	// Repair Whether to repair what can be. Absent means no.
+	Repair *bool `json:"repair,omitempty"`
+}
+
+// RecordingCheckResult What a check has found.
+type RecordingCheckResult struct {
+	// Differences Everything in which recordings and files do not agree, or did not.
+	Differences []RecordingDifference `json:"differences"`
+
+	// Open How many of these are still there.
+	Open int `json:"open"`
+
+	// Repaired How many of these are no more.
+	Repaired int `json:"repaired"`
+}
+
+// RecordingData What is known of a recording. The names are those of BigBlueButton.
+type RecordingData struct {
+	// EndTime When it ended, in milliseconds since 1970.
+	EndTime int64 `json:"EndTime"`
+
+	// Formats The ways to play it.
+	Formats []RecordingFormat `json:"Formats"`
+
+	// InternalMeetingID The node's own id of the meeting.
+	InternalMeetingID string `json:"InternalMeetingID"`
+
+	// IsBreakout Whether it is of a breakout room.
+	IsBreakout bool `json:"IsBreakout"`
+
+	// MeetingID The id of its meeting as the nodes know it.
+	MeetingID string `json:"MeetingID"`
+
+	// Metadata Metadata of the meeting, and what was said about the recording since. `gl-listed` and `protect` say who may see
+	// it. `meetingId` is the id of the meeting as the nodes know it.
+	Metadata map[string]string `json:"Metadata"`
+
+	// Name Name of the meeting.
+	Name string `json:"Name"`
+
+	// Participants How many people took part.
+	Participants int `json:"Participants"`
+
+	// Published Whether it may be played.
+	Published bool `json:"Published"`
+
+	// RecordID Its id.
+	RecordID string `json:"RecordID"`
+
+	// StartTime When the meeting began, in milliseconds since 1970.
+	StartTime int64 `json:"StartTime"`
+
+	// State `published` or `unpublished`, or what else the node called it.
+	State string `json:"State"`
+}
+
+// RecordingDifference One thing in which recordings and files do not agree.
+type RecordingDifference struct {
+	// Detail What is wrong, for people.
+	Detail string `json:"detail"`
+
+	// Error Why it could not be repaired. Null when it was, or when nobody tried.
+	Error *string `json:"error"`
+
+	// Format The format. Null when it is not about one.
+	Format *string `json:"format"`
+
+	// Kind `files_missing`: the recording has none of this format. `files_misplaced`: they are where those of unpublished
+	// recordings are although it is published, or the other way round. `files_twice`: they are in several places.
+	// `files_unknown`: they are of no recording that was imported. `files_left_over`: work that broke off has left them.
+	// `files_unreadable`: they cannot be judged. `op_unfinished`: work that broke off.
+	Kind string `json:"kind"`
+
+	// Path Where the files are. Null when there are none.
+	Path *string `json:"path"`
+
+	// RecordID Id of the recording. Null when none can be told.
+	RecordID *string `json:"record_id"`
+
+	// Repaired Whether it is no more.
+	Repaired bool `json:"repaired"`
+}
+
+// RecordingFormat One way to play a recording.
+type RecordingFormat struct {
+	// Length Length in whole minutes.
+	Length int64 `json:"Length"`
+
+	// Preview What it looks like.
+	Preview RecordingPreview `json:"Preview"`
+
+	// ProcessingTime How long the node has worked on it, in milliseconds.
+	ProcessingTime int64 `json:"ProcessingTime"`
+
+	// Type Its name, such as `presentation` or `video`.
+	Type string `json:"Type"`
+
+	// URL Where it is played, as the node told it. Frontends get another address, see `getRecordings`.
+	URL string `json:"URL"`
+}
+
+// RecordingImage One picture.
+type RecordingImage struct {
+	// Alt What it shows, in words.
+	Alt string `json:"Alt"`
+
+	// Height Its height. 0 when it is not known.
+	Height int `json:"Height"`
+
+	// URL Where it is. Without a host when it was found among the files.
+	URL string `json:"URL"`
+
+	// Width Its width. 0 when it is not known.
+	Width int `json:"Width"`
+}
+
+// RecordingImages Pictures of a recording.
+type RecordingImages struct {
+	// All All of them, in their order.
+	All []RecordingImage `json:"All"`
+}
+
+// RecordingMove Who shall have a recording. One of the two is needed.
+type RecordingMove struct {
+	// FrontendID Id of the frontend.
+	FrontendID *string `json:"frontend_id,omitempty"`
+
+	// FrontendKey Its key. It does not count beside the id.
+	FrontendKey *string `json:"frontend_key,omitempty"`
+}
+
+// RecordingPreview What a recording looks like.
+type RecordingPreview struct {
+	// Images Pictures of it.
+	Images RecordingImages `json:"Images"`
+}
+
 // RecordingSettings What becomes of the frontend's recordings. Null for nothing special.
 type RecordingSettings struct {
 	// VisibilityOverride The visibility that every new recording gets. Null to leave it as it comes.
 	VisibilityOverride *string `json:"visibility_override"`
+}
+
+// RecordingVisibilityUpdate Who may see a recording. Both members are needed.
+type RecordingVisibilityUpdate struct {
+	// RecordID Id of the recording.
+	RecordID *string `json:"record_id,omitempty"`
+
+	// Visibility `unpublished`: nobody. `published`: who has the link. `protected`: who gets a link from the frontend. `public` and
+	// `public_protected`: the same two, and frontends list it for everybody.
+	Visibility *string `json:"visibility,omitempty"`
 }
 
 // SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
@@ -1577,6 +1753,9 @@ type Offset = int
 // Order Example: -created_at,id
 type Order = string
 
+// RecordingID defines model for RecordingID.
+type RecordingID = string
+
 // BadRequest Why a request was not carried out.
 type BadRequest = Problem
 
@@ -1615,7 +1794,7 @@ type UnsupportedMediaType = Problem
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `callback`, `command`, `database`, `log`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `recording`, `callback`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1769,6 +1948,50 @@ type MeetingsDestroyParams struct {
 	End *string `form:"end,omitempty" json:"end,omitempty"`
 }
 
+// RecordingsListParams defines parameters for RecordingsList.
+type RecordingsListParams struct {
+	// FrontendID Only those of the frontend with this id.
+	FrontendID *string `form:"frontend_id,omitempty" json:"frontend_id,omitempty"`
+
+	// FrontendKey Only those of the frontend with this key. It does not count beside `frontend_id`.
+	FrontendKey *string `form:"frontend_key,omitempty" json:"frontend_key,omitempty"`
+
+	// MeetingID Only those of meetings with this id, either as the frontend chose it or as the nodes know it.
+	MeetingID *string `form:"meeting_id,omitempty" json:"meeting_id,omitempty"`
+
+	// RecordID Only those whose id begins so.
+	RecordID *string `form:"record_id,omitempty" json:"record_id,omitempty"`
+
+	// State Only those in this state, such as `published` or `unpublished`.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// From Only meetings that began at this time or later. RFC 3339, or milliseconds since 1970.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only meetings that began before this time. RFC 3339, or milliseconds since 1970.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit At most so many entries. Without it, all.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Offset Leave out so many entries from the beginning.
+	Offset *Offset `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// Order Names of fields to sort by, separated by commas, the most important first. A `-` before a name sorts the other
+	// way round. A field inside an object has a dot.
+	Order *Order `form:"order,omitempty" json:"order,omitempty"`
+}
+
+// RecordingsImportParams defines parameters for RecordingsImport.
+type RecordingsImportParams struct {
+	// OverrideOriginalMeetingID The id of the meeting as the frontend chose it, in place of what the metadata say. Not for agents.
+	OverrideOriginalMeetingID *string `form:"override_original_meeting_id,omitempty" json:"override_original_meeting_id,omitempty"`
+
+	// OverrideFrontendKey The key of the frontend that it shall belong to, in place of what the metadata say; also when it is there already
+	// and belongs to another one. Not for agents.
+	OverrideFrontendKey *string `form:"override_frontend_key,omitempty" json:"override_frontend_key,omitempty"`
+}
+
 // AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
 type AgentEventsJSONRequestBody = AgentEvents
 
@@ -1804,6 +2027,18 @@ type MeetingsPatchJSONRequestBody = MeetingPatch
 
 // PlacementsExplainJSONRequestBody defines body for PlacementsExplain for application/json ContentType.
 type PlacementsExplainJSONRequestBody = PlacementQuestion
+
+// RecordingsCheckJSONRequestBody defines body for RecordingsCheck for application/json ContentType.
+type RecordingsCheckJSONRequestBody = RecordingCheck
+
+// RecordingsVisibilityPatchJSONRequestBody defines body for RecordingsVisibilityPatch for application/json ContentType.
+type RecordingsVisibilityPatchJSONRequestBody = RecordingVisibilityUpdate
+
+// RecordingsVisibilityUpdateJSONRequestBody defines body for RecordingsVisibilityUpdate for application/json ContentType.
+type RecordingsVisibilityUpdateJSONRequestBody = RecordingVisibilityUpdate
+
+// RecordingsMoveJSONRequestBody defines body for RecordingsMove for application/json ContentType.
+type RecordingsMoveJSONRequestBody = RecordingMove
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1915,6 +2150,30 @@ type ServerInterface interface {
 	// PlacementsExplain Explain what a create would do
 	// (POST /api/v1/placements/explain)
 	PlacementsExplain(w http.ResponseWriter, r *http.Request)
+	// RecordingsList List recordings
+	// (GET /api/v1/recordings)
+	RecordingsList(w http.ResponseWriter, r *http.Request, params RecordingsListParams)
+	// RecordingsCheck Compare recordings and files
+	// (POST /api/v1/recordings-check)
+	RecordingsCheck(w http.ResponseWriter, r *http.Request)
+	// RecordingsImport Import a recording
+	// (POST /api/v1/recordings-import)
+	RecordingsImport(w http.ResponseWriter, r *http.Request, params RecordingsImportParams)
+	// RecordingsVisibilityPatch Say who may see a recording
+	// (PATCH /api/v1/recordings-visibility)
+	RecordingsVisibilityPatch(w http.ResponseWriter, r *http.Request)
+	// RecordingsVisibilityUpdate Say who may see a recording
+	// (POST /api/v1/recordings-visibility)
+	RecordingsVisibilityUpdate(w http.ResponseWriter, r *http.Request)
+	// RecordingsDestroy Delete a recording
+	// (DELETE /api/v1/recordings/{id})
+	RecordingsDestroy(w http.ResponseWriter, r *http.Request, id RecordingID)
+	// RecordingsRead Show a recording
+	// (GET /api/v1/recordings/{id})
+	RecordingsRead(w http.ResponseWriter, r *http.Request, id RecordingID)
+	// RecordingsMove Give a recording to another frontend
+	// (POST /api/v1/recordings/{id}/move)
+	RecordingsMove(w http.ResponseWriter, r *http.Request, id RecordingID)
 	// StatusRead Show the status
 	// (GET /api/v1/status)
 	StatusRead(w http.ResponseWriter, r *http.Request)
@@ -3201,6 +3460,322 @@ func (siw *ServerInterfaceWrapper) PlacementsExplain(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// RecordingsList operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsList(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordingsListParams
+
+	// ------------- Optional query parameter "frontend_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "frontend_id", r.URL.Query(), &params.FrontendID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "frontend_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "frontend_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "frontend_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "frontend_key", r.URL.Query(), &params.FrontendKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "frontend_key"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "frontend_key", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "meeting_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "meeting_id", r.URL.Query(), &params.MeetingID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "meeting_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "meeting_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "record_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "record_id", r.URL.Query(), &params.RecordID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "record_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "record_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "offset", r.URL.Query(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "offset"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "offset", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsList(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsCheck operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsCheck(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsCheck(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsImport operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsImport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordingsImportParams
+
+	// ------------- Optional query parameter "override_original_meeting_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "override_original_meeting_id", r.URL.Query(), &params.OverrideOriginalMeetingID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "override_original_meeting_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "override_original_meeting_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "override_frontend_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "override_frontend_key", r.URL.Query(), &params.OverrideFrontendKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "override_frontend_key"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "override_frontend_key", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsImport(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsVisibilityPatch operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsVisibilityPatch(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsVisibilityPatch(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsVisibilityUpdate operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsVisibilityUpdate(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsVisibilityUpdate(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsDestroy operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsDestroy(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsDestroy(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsRead operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsRead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsRead(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecordingsMove operation middleware
+func (siw *ServerInterfaceWrapper) RecordingsMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordingsMove(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // StatusRead operation middleware
 func (siw *ServerInterfaceWrapper) StatusRead(w http.ResponseWriter, r *http.Request) {
 
@@ -3363,6 +3938,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/callbacks/{id}", wrapper.CallbacksDestroy)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/callbacks/{id}", wrapper.CallbacksRead)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/callbacks/{id}/replay", wrapper.CallbacksReplay)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/recordings", wrapper.RecordingsList)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/recordings/{id}", wrapper.RecordingsDestroy)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/recordings/{id}", wrapper.RecordingsRead)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/recordings/{id}/move", wrapper.RecordingsMove)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/recordings-visibility", wrapper.RecordingsVisibilityPatch)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/recordings-visibility", wrapper.RecordingsVisibilityUpdate)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/recordings-import", wrapper.RecordingsImport)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/recordings-check", wrapper.RecordingsCheck)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/ctrl/migrate", wrapper.CtrlMigrate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/audit", wrapper.AuditList)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/agent/backend", wrapper.AgentBackendRead)

@@ -26,6 +26,7 @@ import (
 	"b3scale/internal/cluster"
 	"b3scale/internal/logtest"
 	"b3scale/internal/pgtest"
+	"b3scale/internal/recordings"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 	"b3scale/internal/web"
@@ -64,6 +65,7 @@ type harness struct {
 	network  *bbbtest.Network
 	log      *syncBuffer
 	guard    *auth.Guard
+	shelf    *shelf // of recordings
 }
 
 // onEach runs a test on both databases.
@@ -137,6 +139,7 @@ func newHarness(t testing.TB, s setup) *harness {
 	}
 	h.network = bbbtest.Transport(h.nodes...)
 	h.guard = auth.New(auth.Options{Keys: auth.NewKeys(jwtSecret, jwtSecondSecret), Log: h.logger()})
+	h.shelf = newShelf(h)
 	h.cluster, h.server, h.handler = h.instance(s.cluster)
 	t.Cleanup(h.checkLog)
 	return h
@@ -213,9 +216,12 @@ func (h *harness) instance(opts cluster.Options) (*cluster.Cluster, *Server, htt
 		b.Probed(true, time.Now().Add(24*time.Hour))
 	}
 	outbox := callbacks.New(h.store, mind, h.logger(), callbacks.Options{}) // which sends nothing
+	if h.shelf.Library == nil {
+		h.shelf.Library = recordings.New(h.store, mind, h.logger(), h.shelf.options())
+	}
 	server := New(Options{
-		Callbacks: callbacks.NewIntake(outbox, relay, mind, h.logger()),
-		Mind:      mind, Store: h.store, Guard: h.guard, Log: h.logger(), Version: "1.2.3", Build: "abcdef0", MaxBody: 64 << 10,
+		Callbacks: callbacks.NewIntake(outbox, relay, mind, h.logger()), Recordings: h.shelf,
+		Mind: mind, Store: h.store, Guard: h.guard, Log: h.logger(), Version: "1.2.3", Build: "abcdef0", MaxBody: 64 << 10,
 		Instance: "instance-1", Level: &logLevel{current: "info"},
 	})
 	handler := web.RequestID(web.AccessLog(h.logger(), web.AccessErrors, nil, web.Recover(h.logger(), checkContract(h, server))))

@@ -38,8 +38,8 @@ func callers() []caller {
 		{name: "no scope", token: token("own"), scope: "none"},
 		{name: "read", token: reader, scope: auth.Read, own: true, admits: "name"},
 		{name: "read, of the owner's name", token: token("own", auth.Read), scope: auth.Read, own: true, admits: "name"},
-		{name: "owner", token: token("own", auth.Owner), scope: auth.Owner, own: true, admits: "own-frontend name"},
-		{name: "foreign owner", token: token("foreign", auth.Owner), scope: auth.Owner, admits: "foreign-frontend"},
+		{name: "owner", token: token("own", auth.Owner), scope: auth.Owner, own: true, admits: "own-frontend own-recording-name own-recording-host"},
+		{name: "foreign owner", token: token("foreign", auth.Owner), scope: auth.Owner, admits: "foreign-frontend foreign-recording-name foreign-recording-host"},
 		{name: "owner of nothing", token: token("", auth.Owner), scope: auth.Owner},
 		{name: "node", token: token("own-agent", auth.Node), scope: auth.Node, own: true, admits: "own-backend own-meeting"},
 		{name: "foreign node", token: token("foreign-agent", auth.Node), scope: auth.Node, admits: "foreign-backend"},
@@ -114,12 +114,17 @@ func newWorld(h *harness) *world {
 		}
 		message, _, err := h.store.AddCallback(h.Context(), b3scale.Callback{
 			FrontendID: f.ID, Kind: b3scale.CallbackEnd, URL: "https://" + side + "-frontend-secret@" + side + "-callback-host/?" + side + "-frontend-second",
-		}, time.Hour)
+		}, b3scale.CallbackTerms{Tried: time.Hour})
 		if err != nil {
 			h.Fatal(err)
 		}
-		w.ids = map[string]string{"callbacks": message.ID, "frontends": f.ID, "backends": b.ID, "meetings": "internal:" + room.InternalID, "commands": c.ID}
-		w.names = append(w.names, side+"-frontend-key", side+"-frontend-host", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name", side+"-callback-host")
+		recording := h.stored(b3scale.Recording{
+			ID: side + "-recording-id", FrontendID: f.ID, MeetingID: "room", Name: side + "-recording-name", State: "published", Published: true, StartMillis: 1,
+			Metadata: map[string]string{"endCallbackUrl": apiURL + callbackPath + side + "-recording-token"},
+			Formats:  []b3scale.RecordingFormat{{Type: "video", URL: "https://" + side + "-recording-host/"}},
+		})
+		w.ids = map[string]string{"recordings": recording.ID, "callbacks": message.ID, "frontends": f.ID, "backends": b.ID, "meetings": "internal:" + room.InternalID, "commands": c.ID}
+		w.names = append(w.names, side+"-frontend-key", side+"-frontend-host", side+"-backend-host", side+"-meeting-internal", side+"-meeting-name", side+"-callback-host", side+"-recording-name", side+"-recording-host")
 	}
 	_, err := h.cluster.EditFrontendDefaults(h.Context(), b3scale.Actor{}, func(s *b3scale.FrontendSettings) error {
 		s.CreateOverrideParams = b3scale.Params{"attendeePW": "defaults-attpw"}
@@ -139,7 +144,7 @@ func (w *world) markers() []string {
 	all := slices.Clone(w.names)
 	for _, side := range []string{"foreign", "own"} {
 		all = append(all, side+"-frontend-secret", side+"-frontend-second", side+"-frontend-modpw", side+"-backend-secret", side+"-backend-second",
-			side+"-meeting-attpw", side+"-meeting-modpw")
+			side+"-meeting-attpw", side+"-meeting-modpw", side+"-recording-token")
 	}
 	return append(all, "defaults-attpw", jwtSecret.Reveal(), jwtSecondSecret.Reveal())
 }
@@ -168,6 +173,10 @@ func wants(pattern string, scopes []auth.Scope, c caller) int {
 	switch {
 	case pattern == "GET /api/v1/openapi.yaml":
 		return http.StatusOK
+	case strings.HasSuffix(pattern, protectedPath+judgeName): // no header lets anybody in there
+		return http.StatusForbidden
+	case strings.Contains(pattern, protectedPath): // no recordings are kept in this world
+		return http.StatusNotFound
 	case c.scope == "", strings.Contains(pattern, callbackPath): // where the token stands in the path
 		return http.StatusUnauthorized
 	case len(scopes) > 0 && !slices.Contains(scopes, c.scope):
@@ -176,6 +185,8 @@ func wants(pattern string, scopes []auth.Scope, c caller) int {
 		return http.StatusConflict // these agents have one
 	case strings.Contains(pattern, "{id}") && !c.own:
 		return http.StatusNotFound
+	case pattern == "DELETE /api/v1/frontends/{id}":
+		return http.StatusConflict // it has a recording
 	case pattern == "POST /api/v1/commands":
 		return http.StatusAccepted
 	}
@@ -186,13 +197,17 @@ func wants(pattern string, scopes []auth.Scope, c caller) int {
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
-		"POST /api/v1/frontends":          `{"bbb":{"key":"new","secret":"s"}}`,
-		"POST /api/v1/backends":           `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
-		"PATCH /api/v1/frontends/id":      `{}`,
-		"PATCH /api/v1/frontend-defaults": `{"meetings_limit":{"limit":9}}`,
-		"POST /api/v1/placements/explain": `{"frontend_key":"own-frontend-key"}`,
-		"POST /api/v1/agent/events":       `{"boot":"b","events":[]}`,
-		"POST /api/v1/agent/rpc":          `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
+		"POST /api/v1/frontends":              `{"bbb":{"key":"new","secret":"s"}}`,
+		"POST /api/v1/backends":               `{"bbb":{"host":"https://new.example.org","secret":"s"}}`,
+		"PATCH /api/v1/frontends/id":          `{}`,
+		"PATCH /api/v1/frontend-defaults":     `{"meetings_limit":{"limit":9}}`,
+		"POST /api/v1/placements/explain":     `{"frontend_key":"own-frontend-key"}`,
+		"POST /api/v1/recordings-import":      metadataOf("imported", "video", "own-frontend-key", "room"),
+		"POST /api/v1/recordings/{id}/move":   `{"frontend_key":"foreign-frontend-key"}`,
+		"POST /api/v1/recordings-visibility":  `{"record_id":"own-recording-id","visibility":"public"}`,
+		"PATCH /api/v1/recordings-visibility": `{"record_id":"own-recording-id","visibility":"protected"}`,
+		"POST /api/v1/agent/events":           `{"boot":"b","events":[]}`,
+		"POST /api/v1/agent/rpc":              `{"action":"meeting_state_reset","payload":{"internal_meeting_id":"own-meeting-internal"}}`,
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(promised().operations)) {
 		t.Run(pattern, func(t *testing.T) {
@@ -200,6 +215,7 @@ func TestMatrix(t *testing.T) {
 			onEach(t, setup{}, func(t *testing.T, h *harness) {
 				t.Helper()
 				w := newWorld(h)
+				h.files("inbox", "video", "imported")
 				method, target, _ := strings.Cut(pattern, " ")
 				target = strings.TrimPrefix(target, "/api/v1")
 				collection, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
@@ -238,6 +254,9 @@ func (w *world) judge(c caller, a *answer, asked string) {
 		if strings.Contains(told, marker) && !w.admits(c, marker) {
 			w.Errorf("%s sees %s: %s", c.name, marker, a.Body)
 		}
+	}
+	if strings.Contains(a.what, protectedPath) {
+		return // browsers read its answers, or web servers
 	}
 	if a.Code == http.StatusForbidden && a.problem().Fields == nil && !strings.HasSuffix(a.problem().Message, " scope required") {
 		w.Errorf("§1 %s: got %s", c.name, a.Body)

@@ -18,6 +18,18 @@ type paging struct {
 	order         *string
 }
 
+// wrong notes what cannot be a page.
+func (p paging) wrong() fieldErrors {
+	wrong := fieldErrors{}
+	if p.limit != nil && (*p.limit < 1 || *p.limit > maxLimit) {
+		wrong.add("limit", "should be between 1 and "+strconv.Itoa(maxLimit))
+	}
+	if p.offset != nil && *p.offset < 0 {
+		wrong.add("offset", "should not be negative")
+	}
+	return wrong
+}
+
 // ordering are the comparisons by the field that a query names. That without a
 // name decides where these do not; without one the list's own order does.
 type ordering[T any] map[string]func(a, b T) int
@@ -29,13 +41,7 @@ func by[T any, F cmp.Ordered](field func(T) F) func(a, b T) int {
 
 // page orders a list, tells its length in a header and cuts a page out of it.
 func page[T any](w http.ResponseWriter, items []T, p paging, orders ordering[T]) ([]T, error) {
-	wrong := fieldErrors{}
-	if p.limit != nil && (*p.limit < 1 || *p.limit > maxLimit) {
-		wrong.add("limit", "should be between 1 and "+strconv.Itoa(maxLimit))
-	}
-	if p.offset != nil && *p.offset < 0 {
-		wrong.add("offset", "should not be negative")
-	}
+	wrong := p.wrong()
 	var compare []func(a, b T) int
 	if p.order != nil && *p.order != "" {
 		for name := range strings.SplitSeq(*p.order, ",") {

@@ -80,6 +80,22 @@ func acceptedScopes(pattern string) ([]auth.Scope, bool) {
 		return []auth.Scope{"b3scale:admin"}, true
 	case "POST /api/v1/callbacks/{id}/replay":
 		return []auth.Scope{"b3scale:admin"}, true
+	case "GET /api/v1/recordings":
+		return []auth.Scope{"b3scale:admin", "b3scale:read", "b3scale"}, true
+	case "GET /api/v1/recordings/{id}":
+		return []auth.Scope{"b3scale:admin", "b3scale:read", "b3scale"}, true
+	case "DELETE /api/v1/recordings/{id}":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "POST /api/v1/recordings/{id}/move":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "POST /api/v1/recordings-visibility":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "PATCH /api/v1/recordings-visibility":
+		return []auth.Scope{"b3scale:admin"}, true
+	case "POST /api/v1/recordings-import":
+		return []auth.Scope{"b3scale:admin", "b3scale:node"}, true
+	case "POST /api/v1/recordings-check":
+		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
 	case "GET /api/v1/audit":
 		return []auth.Scope{"b3scale:admin", "b3scale:read"}, true
 	}

@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"path"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"b3scale"
 	"b3scale/internal/auth"
 	"b3scale/internal/cluster"
+	"b3scale/internal/gateway/pages"
 	"b3scale/internal/routing"
 	"b3scale/internal/web"
 )
@@ -72,14 +74,16 @@ type Store interface {
 
 // Options are what a Server needs.
 type Options struct {
-	Mind      Mind
-	Store     Store
-	Callbacks Callbacks
-	Guard     *auth.Guard
-	Log       *slog.Logger
-	Trusted   []netip.Prefix // proxies whose X-Forwarded-For is believed
-	Version   string
-	Build     string
+	Mind       Mind
+	Store      Store
+	Callbacks  Callbacks
+	Recordings Recordings // nil: none are kept
+	Playback   Playback   // nil: no recordings are kept
+	Guard      *auth.Guard
+	Log        *slog.Logger
+	Trusted    []netip.Prefix // proxies whose X-Forwarded-For is believed
+	Version    string
+	Build      string
 
 	Instance string   // which one of several this is
 	Level    LogLevel // nil: it cannot be changed
@@ -92,6 +96,8 @@ type Options struct {
 type Server struct {
 	Options
 	mux     *http.ServeMux
+	pages   *pages.Pages
+	checks  atomic.Bool // recordings and files
 	guarded http.Handler
 }
 
@@ -113,17 +119,19 @@ func New(opts Options) *Server {
 	if opts.Timeout == 0 {
 		opts.Timeout = time.Minute
 	}
-	s := &Server{Options: opts, mux: http.NewServeMux()}
+	s := &Server{Options: opts, mux: http.NewServeMux(), pages: pages.New()}
 	HandlerWithOptions(s, StdHTTPServerOptions{BaseRouter: s.mux, ErrorHandlerFunc: s.badParameter})
 	s.guarded = opts.Guard.Require(http.HandlerFunc(s.route))
 	return s
 }
 
-// ServeHTTP lets everybody read the contract and nodes call with a token in the
-// path, and asks for one in a header otherwise.
+// ServeHTTP lets everybody read the contract, nodes and browsers come with a
+// token in the path and web servers ask what they may serve, and asks for a
+// token in a header otherwise.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recover(w, r)
 	token, isCallback := callbackToken(r)
+	name, isProtected := protectedName(r)
 	switch {
 	case r.URL.Path == contractPath && r.Method == http.MethodGet:
 		s.ContractRead(w, r)
@@ -131,8 +139,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.docs(w, r)
 	case isCallback:
 		s.nodeCalls(w, r, token)
+	case isProtected:
+		s.protected(w, r, name)
 	default:
-		ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
+		timeout := s.Timeout
+		if movesFiles(r) {
+			timeout = longest
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		s.guarded.ServeHTTP(w, r.WithContext(ctx))
 	}

@@ -510,7 +510,7 @@ type AuditObject struct {
 	// ID Its id.
 	ID string `json:"id"`
 
-	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `command`, `database` or `log`.
+	// Kind `frontend`, `frontend_defaults`, `backend`, `meeting`, `recording`, `callback`, `command`, `database` or `log`.
 	Kind string `json:"kind"`
 
 	// Name Its name for people, such as the key of a frontend or the host of a backend.
@@ -1516,10 +1516,186 @@ type RateLimit struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 }
 
+// Recording A recording and where it belongs.
+type Recording struct {
+	// CreatedAt When it was first imported.
+	CreatedAt time.Time `json:"created_at"`
+
+	// FrontendID Whose it is.
+	FrontendID string `json:"frontend_id"`
+
+	// InternalMeetingID The node's own id of the meeting.
+	InternalMeetingID string `json:"internal_meeting_id"`
+
+	// MeetingID The id of its meeting as the nodes know it.
+	MeetingID string `json:"meeting_id"`
+
+	// RecordID Its id.
+	RecordID string `json:"record_id"`
+
+	// Recording What is known of it.
+	Recording RecordingData `json:"recording"`
+
+	// SyncedAt The same.
+	SyncedAt time.Time `json:"synced_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// RecordingCheck What a check shall do.
+type RecordingCheck struct {
+	// Repair Whether to repair what can be. Absent means no.
+	Repair *bool `json:"repair,omitempty"`
+}
+
+// RecordingCheckResult What a check has found.
+type RecordingCheckResult struct {
+	// Differences Everything in which recordings and files do not agree, or did not.
+	Differences []RecordingDifference `json:"differences"`
+
+	// Open How many of these are still there.
+	Open int `json:"open"`
+
+	// Repaired How many of these are no more.
+	Repaired int `json:"repaired"`
+}
+
+// RecordingData What is known of a recording. The names are those of BigBlueButton.
+type RecordingData struct {
+	// EndTime When it ended, in milliseconds since 1970.
+	EndTime int64 `json:"EndTime"`
+
+	// Formats The ways to play it.
+	Formats []RecordingFormat `json:"Formats"`
+
+	// InternalMeetingID The node's own id of the meeting.
+	InternalMeetingID string `json:"InternalMeetingID"`
+
+	// IsBreakout Whether it is of a breakout room.
+	IsBreakout bool `json:"IsBreakout"`
+
+	// MeetingID The id of its meeting as the nodes know it.
+	MeetingID string `json:"MeetingID"`
+
+	// Metadata Metadata of the meeting, and what was said about the recording since. `gl-listed` and `protect` say who may see
+	// it. `meetingId` is the id of the meeting as the nodes know it.
+	Metadata map[string]string `json:"Metadata"`
+
+	// Name Name of the meeting.
+	Name string `json:"Name"`
+
+	// Participants How many people took part.
+	Participants int `json:"Participants"`
+
+	// Published Whether it may be played.
+	Published bool `json:"Published"`
+
+	// RecordID Its id.
+	RecordID string `json:"RecordID"`
+
+	// StartTime When the meeting began, in milliseconds since 1970.
+	StartTime int64 `json:"StartTime"`
+
+	// State `published` or `unpublished`, or what else the node called it.
+	State string `json:"State"`
+}
+
+// RecordingDifference One thing in which recordings and files do not agree.
+type RecordingDifference struct {
+	// Detail What is wrong, for people.
+	Detail string `json:"detail"`
+
+	// Error Why it could not be repaired. Null when it was, or when nobody tried.
+	Error *string `json:"error"`
+
+	// Format The format. Null when it is not about one.
+	Format *string `json:"format"`
+
+	// Kind `files_missing`: the recording has none of this format. `files_misplaced`: they are where those of unpublished
+	// recordings are although it is published, or the other way round. `files_twice`: they are in several places.
+	// `files_unknown`: they are of no recording that was imported. `files_left_over`: work that broke off has left them.
+	// `files_unreadable`: they cannot be judged. `op_unfinished`: work that broke off.
+	Kind string `json:"kind"`
+
+	// Path Where the files are. Null when there are none.
+	Path *string `json:"path"`
+
+	// RecordID Id of the recording. Null when none can be told.
+	RecordID *string `json:"record_id"`
+
+	// Repaired Whether it is no more.
+	Repaired bool `json:"repaired"`
+}
+
+// RecordingFormat One way to play a recording.
+type RecordingFormat struct {
+	// Length Length in whole minutes.
+	Length int64 `json:"Length"`
+
+	// Preview What it looks like.
+	Preview RecordingPreview `json:"Preview"`
+
+	// ProcessingTime How long the node has worked on it, in milliseconds.
+	ProcessingTime int64 `json:"ProcessingTime"`
+
+	// Type Its name, such as `presentation` or `video`.
+	Type string `json:"Type"`
+
+	// URL Where it is played, as the node told it. Frontends get another address, see `getRecordings`.
+	URL string `json:"URL"`
+}
+
+// RecordingImage One picture.
+type RecordingImage struct {
+	// Alt What it shows, in words.
+	Alt string `json:"Alt"`
+
+	// Height Its height. 0 when it is not known.
+	Height int `json:"Height"`
+
+	// URL Where it is. Without a host when it was found among the files.
+	URL string `json:"URL"`
+
+	// Width Its width. 0 when it is not known.
+	Width int `json:"Width"`
+}
+
+// RecordingImages Pictures of a recording.
+type RecordingImages struct {
+	// All All of them, in their order.
+	All []RecordingImage `json:"All"`
+}
+
+// RecordingMove Who shall have a recording. One of the two is needed.
+type RecordingMove struct {
+	// FrontendID Id of the frontend.
+	FrontendID *string `json:"frontend_id,omitempty"`
+
+	// FrontendKey Its key. It does not count beside the id.
+	FrontendKey *string `json:"frontend_key,omitempty"`
+}
+
+// RecordingPreview What a recording looks like.
+type RecordingPreview struct {
+	// Images Pictures of it.
+	Images RecordingImages `json:"Images"`
+}
+
 // RecordingSettings What becomes of the frontend's recordings. Null for nothing special.
 type RecordingSettings struct {
 	// VisibilityOverride The visibility that every new recording gets. Null to leave it as it comes.
 	VisibilityOverride *string `json:"visibility_override"`
+}
+
+// RecordingVisibilityUpdate Who may see a recording. Both members are needed.
+type RecordingVisibilityUpdate struct {
+	// RecordID Id of the recording.
+	RecordID *string `json:"record_id,omitempty"`
+
+	// Visibility `unpublished`: nobody. `published`: who has the link. `protected`: who gets a link from the frontend. `public` and
+	// `public_protected`: the same two, and frontends list it for everybody.
+	Visibility *string `json:"visibility,omitempty"`
 }
 
 // SettingSource Where a setting comes from, the frontend itself or the defaults of the installation.
@@ -1579,12 +1755,15 @@ type Offset = int
 // Order Example: -created_at,id
 type Order = string
 
+// RecordingID defines model for RecordingID.
+type RecordingID = string
+
 // Log How much an instance logs.
 type Log = LogSettings
 
 // AuditListParams defines parameters for AuditList.
 type AuditListParams struct {
-	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `callback`, `command`, `database`, `log`.
+	// Kind Only changes of this kind of object: `frontend`, `frontend_defaults`, `backend`, `meeting`, `recording`, `callback`, `command`, `database`, `log`.
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
 	// ObjectID Only changes of the object with this id.
@@ -1741,6 +1920,56 @@ type MeetingsDestroyParams struct {
 	End *string `form:"end,omitempty" json:"end,omitempty"`
 }
 
+// ProtectedRecordingAuthParams defines parameters for ProtectedRecordingAuth.
+type ProtectedRecordingAuthParams struct {
+	// XResourcePath The request URI as the browser sent it, which nginx has in `$request_uri`. It must be there once.
+	XResourcePath string `json:"X-Resource-Path"`
+}
+
+// RecordingsListParams defines parameters for RecordingsList.
+type RecordingsListParams struct {
+	// FrontendID Only those of the frontend with this id.
+	FrontendID *string `form:"frontend_id,omitempty" json:"frontend_id,omitempty"`
+
+	// FrontendKey Only those of the frontend with this key. It does not count beside `frontend_id`.
+	FrontendKey *string `form:"frontend_key,omitempty" json:"frontend_key,omitempty"`
+
+	// MeetingID Only those of meetings with this id, either as the frontend chose it or as the nodes know it.
+	MeetingID *string `form:"meeting_id,omitempty" json:"meeting_id,omitempty"`
+
+	// RecordID Only those whose id begins so.
+	RecordID *string `form:"record_id,omitempty" json:"record_id,omitempty"`
+
+	// State Only those in this state, such as `published` or `unpublished`.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// From Only meetings that began at this time or later. RFC 3339, or milliseconds since 1970.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only meetings that began before this time. RFC 3339, or milliseconds since 1970.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit At most so many entries. Without it, all.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Offset Leave out so many entries from the beginning.
+	Offset *Offset `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// Order Names of fields to sort by, separated by commas, the most important first. A `-` before a name sorts the other
+	// way round. A field inside an object has a dot.
+	Order *Order `form:"order,omitempty" json:"order,omitempty"`
+}
+
+// RecordingsImportParams defines parameters for RecordingsImport.
+type RecordingsImportParams struct {
+	// OverrideOriginalMeetingID The id of the meeting as the frontend chose it, in place of what the metadata say. Not for agents.
+	OverrideOriginalMeetingID *string `form:"override_original_meeting_id,omitempty" json:"override_original_meeting_id,omitempty"`
+
+	// OverrideFrontendKey The key of the frontend that it shall belong to, in place of what the metadata say; also when it is there already
+	// and belongs to another one. Not for agents.
+	OverrideFrontendKey *string `form:"override_frontend_key,omitempty" json:"override_frontend_key,omitempty"`
+}
+
 // AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
 type AgentEventsJSONRequestBody = AgentEvents
 
@@ -1785,6 +2014,18 @@ type MeetingsPatchJSONRequestBody = MeetingPatch
 
 // PlacementsExplainJSONRequestBody defines body for PlacementsExplain for application/json ContentType.
 type PlacementsExplainJSONRequestBody = PlacementQuestion
+
+// RecordingsCheckJSONRequestBody defines body for RecordingsCheck for application/json ContentType.
+type RecordingsCheckJSONRequestBody = RecordingCheck
+
+// RecordingsVisibilityPatchJSONRequestBody defines body for RecordingsVisibilityPatch for application/json ContentType.
+type RecordingsVisibilityPatchJSONRequestBody = RecordingVisibilityUpdate
+
+// RecordingsVisibilityUpdateJSONRequestBody defines body for RecordingsVisibilityUpdate for application/json ContentType.
+type RecordingsVisibilityUpdateJSONRequestBody = RecordingVisibilityUpdate
+
+// RecordingsMoveJSONRequestBody defines body for RecordingsMove for application/json ContentType.
+type RecordingsMoveJSONRequestBody = RecordingMove
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1862,7 +2103,8 @@ type ClientInterface interface {
 
 	// RootRead Show the status
 	//
-	// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do.
+	// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do, but not one that
+	// stands in addresses: those for callbacks and recordings open nothing else.
 	//
 	// Corresponds with GET /api/v1 (the `RootRead` operationId).
 	RootRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2037,7 +2279,8 @@ type ClientInterface interface {
 	//
 	// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
 	// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
-	// in a header. The answer comes when the message is stored.
+	// in a header. The answer comes when the message is stored. It is 503 when too many wait for the frontend already: nodes
+	// come again.
 	//
 	// Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
 	CallbackProxyGet(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2198,7 +2441,7 @@ type ClientInterface interface {
 	// FrontendsDestroy Delete a frontend
 	//
 	// Its meetings are forgotten; rooms that are open stay open on their nodes. The answer is the frontend as it was,
-	// with `active` false.
+	// with `active` false. One that has recordings is a conflict: delete them or move them to another frontend first.
 	//
 	// Corresponds with DELETE /api/v1/frontends/{id} (the `FrontendsDestroy` operationId).
 	FrontendsDestroy(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2345,9 +2588,144 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
 	PlacementsExplain(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ProtectedRecordingAuth Say whether a web server may serve what it was asked for
+	//
+	// For the `auth_request` of nginx. Needs no token; the cookies are those of the browser. What is not known to be good is
+	// refused: everything that is neither of a published recording nor of the player, and what is of a protected recording
+	// that none of the cookies opens.
+	//
+	// Corresponds with GET /api/v1/protected/recordings/auth (the `ProtectedRecordingAuth` operationId).
+	ProtectedRecordingAuth(ctx context.Context, params *ProtectedRecordingAuthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProtectedRecordingOpen Open a protected recording
+	//
+	// For browsers: `getRecordings` has such addresses in place of those of protected recordings. Leads to the web server
+	// that plays recordings, with the cookie `_b3s_protected` for it. Needs no token in a header. Errors are pages for
+	// people.
+	//
+	// Corresponds with GET /api/v1/protected/recordings/{token} (the `ProtectedRecordingOpen` operationId).
+	ProtectedRecordingOpen(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsList List recordings
+	//
+	// The newest meeting comes first, unless `order` says otherwise; with `order` the newest 10000 that match are all that
+	// is looked at, and so it is for a tenant with several frontends. Filters are combined. A frontend that does not exist
+	// is an error; anything else that does not exist matches nothing. Tenants see the recordings of their own frontends.
+	//
+	// Corresponds with GET /api/v1/recordings (the `RecordingsList` operationId).
+	RecordingsList(ctx context.Context, params *RecordingsListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsCheckWithBody Compare recordings and files
+	//
+	// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+	// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+	// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+	RecordingsCheckWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsCheck Compare recordings and files
+	//
+	// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+	// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+	// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+	RecordingsCheck(ctx context.Context, body RecordingsCheckJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsImportWithBody Import a recording
+	//
+	// For the hook on a node that runs when a format of a recording is published there. The body is the `metadata.xml` of
+	// that format, whatever its type is called; the files must be in the inbox already, or come within a few seconds. They
+	// are moved to where they belong, and then the recording is there.
+	//
+	// Whose it is stands in the metadata: in the id of its meeting, or in `b3s-frontend`. Where neither helps, an
+	// administrator can say it. A recording that is there already gets the format, and keeps what was made of it since.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/recordings-import (the `RecordingsImport` operationId).
+	RecordingsImportWithBody(ctx context.Context, params *RecordingsImportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsVisibilityPatchWithBody Say who may see a recording
+	//
+	// The same as POST.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+	RecordingsVisibilityPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsVisibilityPatch Say who may see a recording
+	//
+	// The same as POST.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+	RecordingsVisibilityPatch(ctx context.Context, body RecordingsVisibilityPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsVisibilityUpdateWithBody Say who may see a recording
+	//
+	// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+	RecordingsVisibilityUpdateWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsVisibilityUpdate Say who may see a recording
+	//
+	// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+	RecordingsVisibilityUpdate(ctx context.Context, body RecordingsVisibilityUpdateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsDestroy Delete a recording
+	//
+	// The recording and all its files, of all formats and wherever they are. This cannot be taken back. The answer is the
+	// recording as it was.
+	//
+	// Corresponds with DELETE /api/v1/recordings/{id} (the `RecordingsDestroy` operationId).
+	RecordingsDestroy(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsRead Show a recording
+	//
+	// Tenants see those of their own frontends.
+	//
+	// Corresponds with GET /api/v1/recordings/{id} (the `RecordingsRead` operationId).
+	RecordingsRead(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsMoveWithBody Give a recording to another frontend
+	//
+	// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+	// protected recording that the old frontend got open it no longer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+	RecordingsMoveWithBody(ctx context.Context, id RecordingID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordingsMove Give a recording to another frontend
+	//
+	// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+	// protected recording that the old frontend got open it no longer.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+	RecordingsMove(ctx context.Context, id RecordingID, body RecordingsMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// StatusRead Show the status
 	//
-	// Version, who the token belongs to, and the state of the database. Any valid token will do.
+	// Version, who the token belongs to, and the state of the database. Any valid token will do, but not one that stands in
+	// addresses: those for callbacks and recordings open nothing else.
 	//
 	// Corresponds with GET /api/v1/status (the `StatusRead` operationId).
 	StatusRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2355,7 +2733,8 @@ type ClientInterface interface {
 
 // RootRead Show the status
 //
-// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do.
+// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do, but not one that
+// stands in addresses: those for callbacks and recordings open nothing else.
 //
 // Corresponds with GET /api/v1 (the `RootRead` operationId).
 func (c *Client) RootRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2710,7 +3089,8 @@ func (c *Client) CallbacksList(ctx context.Context, params *CallbacksListParams,
 //
 // For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
 // The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
-// in a header. The answer comes when the message is stored.
+// in a header. The answer comes when the message is stored. It is 503 when too many wait for the frontend already: nodes
+// come again.
 //
 // Corresponds with GET /api/v1/callbacks/proxy/{token} (the `CallbackProxyGet` operationId).
 func (c *Client) CallbackProxyGet(ctx context.Context, token CallbackToken, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3051,7 +3431,7 @@ func (c *Client) FrontendsCreate(ctx context.Context, body FrontendsCreateJSONRe
 // FrontendsDestroy Delete a frontend
 //
 // Its meetings are forgotten; rooms that are open stay open on their nodes. The answer is the frontend as it was,
-// with `active` false.
+// with `active` false. One that has recordings is a conflict: delete them or move them to another frontend first.
 //
 // Corresponds with DELETE /api/v1/frontends/{id} (the `FrontendsDestroy` operationId).
 func (c *Client) FrontendsDestroy(ctx context.Context, id FrontendID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3358,9 +3738,284 @@ func (c *Client) PlacementsExplain(ctx context.Context, body PlacementsExplainJS
 	return c.Client.Do(req)
 }
 
+// ProtectedRecordingAuth Say whether a web server may serve what it was asked for
+//
+// For the `auth_request` of nginx. Needs no token; the cookies are those of the browser. What is not known to be good is
+// refused: everything that is neither of a published recording nor of the player, and what is of a protected recording
+// that none of the cookies opens.
+//
+// Corresponds with GET /api/v1/protected/recordings/auth (the `ProtectedRecordingAuth` operationId).
+func (c *Client) ProtectedRecordingAuth(ctx context.Context, params *ProtectedRecordingAuthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProtectedRecordingAuthRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProtectedRecordingOpen Open a protected recording
+//
+// For browsers: `getRecordings` has such addresses in place of those of protected recordings. Leads to the web server
+// that plays recordings, with the cookie `_b3s_protected` for it. Needs no token in a header. Errors are pages for
+// people.
+//
+// Corresponds with GET /api/v1/protected/recordings/{token} (the `ProtectedRecordingOpen` operationId).
+func (c *Client) ProtectedRecordingOpen(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProtectedRecordingOpenRequest(c.Server, token)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsList List recordings
+//
+// The newest meeting comes first, unless `order` says otherwise; with `order` the newest 10000 that match are all that
+// is looked at, and so it is for a tenant with several frontends. Filters are combined. A frontend that does not exist
+// is an error; anything else that does not exist matches nothing. Tenants see the recordings of their own frontends.
+//
+// Corresponds with GET /api/v1/recordings (the `RecordingsList` operationId).
+func (c *Client) RecordingsList(ctx context.Context, params *RecordingsListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsCheckWithBody Compare recordings and files
+//
+// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+func (c *Client) RecordingsCheckWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsCheckRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsCheck Compare recordings and files
+//
+// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+func (c *Client) RecordingsCheck(ctx context.Context, body RecordingsCheckJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsCheckRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsImportWithBody Import a recording
+//
+// For the hook on a node that runs when a format of a recording is published there. The body is the `metadata.xml` of
+// that format, whatever its type is called; the files must be in the inbox already, or come within a few seconds. They
+// are moved to where they belong, and then the recording is there.
+//
+// Whose it is stands in the metadata: in the id of its meeting, or in `b3s-frontend`. Where neither helps, an
+// administrator can say it. A recording that is there already gets the format, and keeps what was made of it since.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/recordings-import (the `RecordingsImport` operationId).
+func (c *Client) RecordingsImportWithBody(ctx context.Context, params *RecordingsImportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsImportRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsVisibilityPatchWithBody Say who may see a recording
+//
+// The same as POST.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+func (c *Client) RecordingsVisibilityPatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsVisibilityPatchRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsVisibilityPatch Say who may see a recording
+//
+// The same as POST.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+func (c *Client) RecordingsVisibilityPatch(ctx context.Context, body RecordingsVisibilityPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsVisibilityPatchRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsVisibilityUpdateWithBody Say who may see a recording
+//
+// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+func (c *Client) RecordingsVisibilityUpdateWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsVisibilityUpdateRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsVisibilityUpdate Say who may see a recording
+//
+// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+func (c *Client) RecordingsVisibilityUpdate(ctx context.Context, body RecordingsVisibilityUpdateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsVisibilityUpdateRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsDestroy Delete a recording
+//
+// The recording and all its files, of all formats and wherever they are. This cannot be taken back. The answer is the
+// recording as it was.
+//
+// Corresponds with DELETE /api/v1/recordings/{id} (the `RecordingsDestroy` operationId).
+func (c *Client) RecordingsDestroy(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsDestroyRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsRead Show a recording
+//
+// Tenants see those of their own frontends.
+//
+// Corresponds with GET /api/v1/recordings/{id} (the `RecordingsRead` operationId).
+func (c *Client) RecordingsRead(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsReadRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsMoveWithBody Give a recording to another frontend
+//
+// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+// protected recording that the old frontend got open it no longer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+func (c *Client) RecordingsMoveWithBody(ctx context.Context, id RecordingID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsMoveRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordingsMove Give a recording to another frontend
+//
+// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+// protected recording that the old frontend got open it no longer.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+func (c *Client) RecordingsMove(ctx context.Context, id RecordingID, body RecordingsMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordingsMoveRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // StatusRead Show the status
 //
-// Version, who the token belongs to, and the state of the database. Any valid token will do.
+// Version, who the token belongs to, and the state of the database. Any valid token will do, but not one that stands in
+// addresses: those for callbacks and recordings open nothing else.
 //
 // Corresponds with GET /api/v1/status (the `StatusRead` operationId).
 func (c *Client) StatusRead(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5324,6 +5979,545 @@ func NewPlacementsExplainRequestWithBody(server string, contentType string, body
 	return req, nil
 }
 
+// NewProtectedRecordingAuthRequest constructs an http.Request for the ProtectedRecordingAuth method
+func NewProtectedRecordingAuthRequest(server string, params *ProtectedRecordingAuthParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/protected/recordings/auth")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Resource-Path", params.XResourcePath, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Resource-Path", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewProtectedRecordingOpenRequest constructs an http.Request for the ProtectedRecordingOpen method
+func NewProtectedRecordingOpenRequest(server string, token string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token", token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/protected/recordings/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordingsListRequest constructs an http.Request for the RecordingsList method
+func NewRecordingsListRequest(server string, params *RecordingsListParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FrontendID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "frontend_id", *params.FrontendID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FrontendKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "frontend_key", *params.FrontendKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MeetingID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "meeting_id", *params.MeetingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RecordID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "record_id", *params.RecordID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Offset != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "offset", *params.Offset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordingsCheckRequest calls the generic RecordingsCheck builder with application/json body
+func NewRecordingsCheckRequest(server string, body RecordingsCheckJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordingsCheckRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecordingsCheckRequestWithBody constructs an http.Request for the RecordingsCheck method, with any body, and a specified content type
+func NewRecordingsCheckRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings-check")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecordingsImportRequestWithBody constructs an http.Request for the RecordingsImport method, with any body, and a specified content type
+func NewRecordingsImportRequestWithBody(server string, params *RecordingsImportParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings-import")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.OverrideOriginalMeetingID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "override_original_meeting_id", *params.OverrideOriginalMeetingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OverrideFrontendKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "override_frontend_key", *params.OverrideFrontendKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecordingsVisibilityPatchRequest calls the generic RecordingsVisibilityPatch builder with application/json body
+func NewRecordingsVisibilityPatchRequest(server string, body RecordingsVisibilityPatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordingsVisibilityPatchRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecordingsVisibilityPatchRequestWithBody constructs an http.Request for the RecordingsVisibilityPatch method, with any body, and a specified content type
+func NewRecordingsVisibilityPatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings-visibility")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecordingsVisibilityUpdateRequest calls the generic RecordingsVisibilityUpdate builder with application/json body
+func NewRecordingsVisibilityUpdateRequest(server string, body RecordingsVisibilityUpdateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordingsVisibilityUpdateRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecordingsVisibilityUpdateRequestWithBody constructs an http.Request for the RecordingsVisibilityUpdate method, with any body, and a specified content type
+func NewRecordingsVisibilityUpdateRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings-visibility")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecordingsDestroyRequest constructs an http.Request for the RecordingsDestroy method
+func NewRecordingsDestroyRequest(server string, id RecordingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordingsReadRequest constructs an http.Request for the RecordingsRead method
+func NewRecordingsReadRequest(server string, id RecordingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordingsMoveRequest calls the generic RecordingsMove builder with application/json body
+func NewRecordingsMoveRequest(server string, id RecordingID, body RecordingsMoveJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordingsMoveRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRecordingsMoveRequestWithBody constructs an http.Request for the RecordingsMove method, with any body, and a specified content type
+func NewRecordingsMoveRequestWithBody(server string, id RecordingID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/recordings/%s/move", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewStatusReadRequest constructs an http.Request for the StatusRead method
 func NewStatusReadRequest(server string) (*http.Request, error) {
 	var err error
@@ -5397,7 +6591,8 @@ type ClientWithResponsesInterface interface {
 
 	// RootReadWithResponse Show the status
 	//
-	// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do.
+	// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do, but not one that
+	// stands in addresses: those for callbacks and recordings open nothing else.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5588,7 +6783,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
 	// The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
-	// in a header. The answer comes when the message is stored.
+	// in a header. The answer comes when the message is stored. It is 503 when too many wait for the frontend already: nodes
+	// come again.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5767,7 +6963,7 @@ type ClientWithResponsesInterface interface {
 	// FrontendsDestroyWithResponse Delete a frontend
 	//
 	// Its meetings are forgotten; rooms that are open stay open on their nodes. The answer is the frontend as it was,
-	// with `active` false.
+	// with `active` false. One that has recordings is a conflict: delete them or move them to another frontend first.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5930,9 +7126,154 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/placements/explain (the `PlacementsExplain` operationId).
 	PlacementsExplainWithResponse(ctx context.Context, body PlacementsExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*PlacementsExplainResponse, error)
 
+	// ProtectedRecordingAuthWithResponse Say whether a web server may serve what it was asked for
+	//
+	// For the `auth_request` of nginx. Needs no token; the cookies are those of the browser. What is not known to be good is
+	// refused: everything that is neither of a published recording nor of the player, and what is of a protected recording
+	// that none of the cookies opens.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/protected/recordings/auth (the `ProtectedRecordingAuth` operationId).
+	ProtectedRecordingAuthWithResponse(ctx context.Context, params *ProtectedRecordingAuthParams, reqEditors ...RequestEditorFn) (*ProtectedRecordingAuthResponse, error)
+
+	// ProtectedRecordingOpenWithResponse Open a protected recording
+	//
+	// For browsers: `getRecordings` has such addresses in place of those of protected recordings. Leads to the web server
+	// that plays recordings, with the cookie `_b3s_protected` for it. Needs no token in a header. Errors are pages for
+	// people.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/protected/recordings/{token} (the `ProtectedRecordingOpen` operationId).
+	ProtectedRecordingOpenWithResponse(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*ProtectedRecordingOpenResponse, error)
+
+	// RecordingsListWithResponse List recordings
+	//
+	// The newest meeting comes first, unless `order` says otherwise; with `order` the newest 10000 that match are all that
+	// is looked at, and so it is for a tenant with several frontends. Filters are combined. A frontend that does not exist
+	// is an error; anything else that does not exist matches nothing. Tenants see the recordings of their own frontends.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/recordings (the `RecordingsList` operationId).
+	RecordingsListWithResponse(ctx context.Context, params *RecordingsListParams, reqEditors ...RequestEditorFn) (*RecordingsListResponse, error)
+
+	// RecordingsCheckWithBodyWithResponse Compare recordings and files
+	//
+	// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+	// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+	// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+	RecordingsCheckWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsCheckResponse, error)
+
+	// RecordingsCheckWithResponse Compare recordings and files
+	//
+	// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+	// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+	// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+	RecordingsCheckWithResponse(ctx context.Context, body RecordingsCheckJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsCheckResponse, error)
+
+	// RecordingsImportWithBodyWithResponse Import a recording
+	//
+	// For the hook on a node that runs when a format of a recording is published there. The body is the `metadata.xml` of
+	// that format, whatever its type is called; the files must be in the inbox already, or come within a few seconds. They
+	// are moved to where they belong, and then the recording is there.
+	//
+	// Whose it is stands in the metadata: in the id of its meeting, or in `b3s-frontend`. Where neither helps, an
+	// administrator can say it. A recording that is there already gets the format, and keeps what was made of it since.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings-import (the `RecordingsImport` operationId).
+	RecordingsImportWithBodyWithResponse(ctx context.Context, params *RecordingsImportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsImportResponse, error)
+
+	// RecordingsVisibilityPatchWithBodyWithResponse Say who may see a recording
+	//
+	// The same as POST.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+	RecordingsVisibilityPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsVisibilityPatchResponse, error)
+
+	// RecordingsVisibilityPatchWithResponse Say who may see a recording
+	//
+	// The same as POST.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+	RecordingsVisibilityPatchWithResponse(ctx context.Context, body RecordingsVisibilityPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsVisibilityPatchResponse, error)
+
+	// RecordingsVisibilityUpdateWithBodyWithResponse Say who may see a recording
+	//
+	// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+	RecordingsVisibilityUpdateWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsVisibilityUpdateResponse, error)
+
+	// RecordingsVisibilityUpdateWithResponse Say who may see a recording
+	//
+	// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+	RecordingsVisibilityUpdateWithResponse(ctx context.Context, body RecordingsVisibilityUpdateJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsVisibilityUpdateResponse, error)
+
+	// RecordingsDestroyWithResponse Delete a recording
+	//
+	// The recording and all its files, of all formats and wherever they are. This cannot be taken back. The answer is the
+	// recording as it was.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/recordings/{id} (the `RecordingsDestroy` operationId).
+	RecordingsDestroyWithResponse(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*RecordingsDestroyResponse, error)
+
+	// RecordingsReadWithResponse Show a recording
+	//
+	// Tenants see those of their own frontends.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/recordings/{id} (the `RecordingsRead` operationId).
+	RecordingsReadWithResponse(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*RecordingsReadResponse, error)
+
+	// RecordingsMoveWithBodyWithResponse Give a recording to another frontend
+	//
+	// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+	// protected recording that the old frontend got open it no longer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+	RecordingsMoveWithBodyWithResponse(ctx context.Context, id RecordingID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsMoveResponse, error)
+
+	// RecordingsMoveWithResponse Give a recording to another frontend
+	//
+	// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+	// protected recording that the old frontend got open it no longer.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+	RecordingsMoveWithResponse(ctx context.Context, id RecordingID, body RecordingsMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsMoveResponse, error)
+
 	// StatusReadWithResponse Show the status
 	//
-	// Version, who the token belongs to, and the state of the database. Any valid token will do.
+	// Version, who the token belongs to, and the state of the database. Any valid token will do, but not one that stands in
+	// addresses: those for callbacks and recordings open nothing else.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6850,6 +8191,247 @@ func (r PlacementsExplainResponse) StatusCode() int {
 	return 0
 }
 
+type ProtectedRecordingAuthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r ProtectedRecordingAuthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProtectedRecordingAuthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ProtectedRecordingOpenResponse302Headers the declared response headers of an HTTP 302 response for ProtectedRecordingOpen
+type ProtectedRecordingOpenResponse302Headers struct {
+	Location  string
+	SetCookie string
+}
+
+type ProtectedRecordingOpenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *ProtectedRecordingOpenResponse302Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ProtectedRecordingOpenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProtectedRecordingOpenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// RecordingsListResponse200Headers the declared response headers of an HTTP 200 response for RecordingsList
+type RecordingsListResponse200Headers struct {
+	XTotalCount int
+}
+
+type RecordingsListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Recording
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RecordingsListResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsCheckResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordingCheckResult
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsCheckResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsCheckResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsImportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordingData
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsImportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsImportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsVisibilityPatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Recording
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsVisibilityPatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsVisibilityPatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsVisibilityUpdateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Recording
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsVisibilityUpdateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsVisibilityUpdateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsDestroyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Recording
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsDestroyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsDestroyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsReadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Recording
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsReadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsReadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RecordingsMoveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Recording
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordingsMoveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordingsMoveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type StatusReadResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6875,7 +8457,8 @@ func (r StatusReadResponse) StatusCode() int {
 
 // RootReadWithResponse Show the status
 //
-// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do.
+// The same as `/api/v1/status`. Tools use it to see whether a token is good. Any valid token will do, but not one that
+// stands in addresses: those for callbacks and recordings open nothing else.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7174,7 +8757,8 @@ func (c *ClientWithResponses) CallbacksListWithResponse(ctx context.Context, par
 //
 // For nodes: an address with such a token stands in the `meetingEndedURL` and `meta_endCallbackUrl` of every meeting.
 // The query is added to that of the frontend's own address, with the frontend's own id of the meeting. Needs no token
-// in a header. The answer comes when the message is stored.
+// in a header. The answer comes when the message is stored. It is 503 when too many wait for the frontend already: nodes
+// come again.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7461,7 +9045,7 @@ func (c *ClientWithResponses) FrontendsCreateWithResponse(ctx context.Context, b
 // FrontendsDestroyWithResponse Delete a frontend
 //
 // Its meetings are forgotten; rooms that are open stay open on their nodes. The answer is the frontend as it was,
-// with `active` false.
+// with `active` false. One that has recordings is a conflict: delete them or move them to another frontend first.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7720,9 +9304,238 @@ func (c *ClientWithResponses) PlacementsExplainWithResponse(ctx context.Context,
 	return ParsePlacementsExplainResponse(rsp)
 }
 
+// ProtectedRecordingAuthWithResponse Say whether a web server may serve what it was asked for
+//
+// For the `auth_request` of nginx. Needs no token; the cookies are those of the browser. What is not known to be good is
+// refused: everything that is neither of a published recording nor of the player, and what is of a protected recording
+// that none of the cookies opens.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/protected/recordings/auth (the `ProtectedRecordingAuth` operationId).
+func (c *ClientWithResponses) ProtectedRecordingAuthWithResponse(ctx context.Context, params *ProtectedRecordingAuthParams, reqEditors ...RequestEditorFn) (*ProtectedRecordingAuthResponse, error) {
+	rsp, err := c.ProtectedRecordingAuth(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProtectedRecordingAuthResponse(rsp)
+}
+
+// ProtectedRecordingOpenWithResponse Open a protected recording
+//
+// For browsers: `getRecordings` has such addresses in place of those of protected recordings. Leads to the web server
+// that plays recordings, with the cookie `_b3s_protected` for it. Needs no token in a header. Errors are pages for
+// people.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/protected/recordings/{token} (the `ProtectedRecordingOpen` operationId).
+func (c *ClientWithResponses) ProtectedRecordingOpenWithResponse(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*ProtectedRecordingOpenResponse, error) {
+	rsp, err := c.ProtectedRecordingOpen(ctx, token, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProtectedRecordingOpenResponse(rsp)
+}
+
+// RecordingsListWithResponse List recordings
+//
+// The newest meeting comes first, unless `order` says otherwise; with `order` the newest 10000 that match are all that
+// is looked at, and so it is for a tenant with several frontends. Filters are combined. A frontend that does not exist
+// is an error; anything else that does not exist matches nothing. Tenants see the recordings of their own frontends.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/recordings (the `RecordingsList` operationId).
+func (c *ClientWithResponses) RecordingsListWithResponse(ctx context.Context, params *RecordingsListParams, reqEditors ...RequestEditorFn) (*RecordingsListResponse, error) {
+	rsp, err := c.RecordingsList(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsListResponse(rsp)
+}
+
+// RecordingsCheckWithBodyWithResponse Compare recordings and files
+//
+// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+func (c *ClientWithResponses) RecordingsCheckWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsCheckResponse, error) {
+	rsp, err := c.RecordingsCheckWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsCheckResponse(rsp)
+}
+
+// RecordingsCheckWithResponse Compare recordings and files
+//
+// Compares what is stored with the files, both ways, and tells everything in which they do not agree. Recordings that
+// are being worked on are left out, and only one check at a time is done. With `repair` they are made to agree as far as it is clear how, which needs the
+// scope `b3scale:admin`; nothing is deleted of which there is no other copy. This may take minutes.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings-check (the `RecordingsCheck` operationId).
+func (c *ClientWithResponses) RecordingsCheckWithResponse(ctx context.Context, body RecordingsCheckJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsCheckResponse, error) {
+	rsp, err := c.RecordingsCheck(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsCheckResponse(rsp)
+}
+
+// RecordingsImportWithBodyWithResponse Import a recording
+//
+// For the hook on a node that runs when a format of a recording is published there. The body is the `metadata.xml` of
+// that format, whatever its type is called; the files must be in the inbox already, or come within a few seconds. They
+// are moved to where they belong, and then the recording is there.
+//
+// Whose it is stands in the metadata: in the id of its meeting, or in `b3s-frontend`. Where neither helps, an
+// administrator can say it. A recording that is there already gets the format, and keeps what was made of it since.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings-import (the `RecordingsImport` operationId).
+func (c *ClientWithResponses) RecordingsImportWithBodyWithResponse(ctx context.Context, params *RecordingsImportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsImportResponse, error) {
+	rsp, err := c.RecordingsImportWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsImportResponse(rsp)
+}
+
+// RecordingsVisibilityPatchWithBodyWithResponse Say who may see a recording
+//
+// The same as POST.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+func (c *ClientWithResponses) RecordingsVisibilityPatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsVisibilityPatchResponse, error) {
+	rsp, err := c.RecordingsVisibilityPatchWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsVisibilityPatchResponse(rsp)
+}
+
+// RecordingsVisibilityPatchWithResponse Say who may see a recording
+//
+// The same as POST.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/recordings-visibility (the `RecordingsVisibilityPatch` operationId).
+func (c *ClientWithResponses) RecordingsVisibilityPatchWithResponse(ctx context.Context, body RecordingsVisibilityPatchJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsVisibilityPatchResponse, error) {
+	rsp, err := c.RecordingsVisibilityPatch(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsVisibilityPatchResponse(rsp)
+}
+
+// RecordingsVisibilityUpdateWithBodyWithResponse Say who may see a recording
+//
+// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+func (c *ClientWithResponses) RecordingsVisibilityUpdateWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsVisibilityUpdateResponse, error) {
+	rsp, err := c.RecordingsVisibilityUpdateWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsVisibilityUpdateResponse(rsp)
+}
+
+// RecordingsVisibilityUpdateWithResponse Say who may see a recording
+//
+// Publishes or hides it, and moves its files accordingly. A recording that there is not is a bad request.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings-visibility (the `RecordingsVisibilityUpdate` operationId).
+func (c *ClientWithResponses) RecordingsVisibilityUpdateWithResponse(ctx context.Context, body RecordingsVisibilityUpdateJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsVisibilityUpdateResponse, error) {
+	rsp, err := c.RecordingsVisibilityUpdate(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsVisibilityUpdateResponse(rsp)
+}
+
+// RecordingsDestroyWithResponse Delete a recording
+//
+// The recording and all its files, of all formats and wherever they are. This cannot be taken back. The answer is the
+// recording as it was.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/recordings/{id} (the `RecordingsDestroy` operationId).
+func (c *ClientWithResponses) RecordingsDestroyWithResponse(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*RecordingsDestroyResponse, error) {
+	rsp, err := c.RecordingsDestroy(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsDestroyResponse(rsp)
+}
+
+// RecordingsReadWithResponse Show a recording
+//
+// Tenants see those of their own frontends.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/recordings/{id} (the `RecordingsRead` operationId).
+func (c *ClientWithResponses) RecordingsReadWithResponse(ctx context.Context, id RecordingID, reqEditors ...RequestEditorFn) (*RecordingsReadResponse, error) {
+	rsp, err := c.RecordingsRead(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsReadResponse(rsp)
+}
+
+// RecordingsMoveWithBodyWithResponse Give a recording to another frontend
+//
+// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+// protected recording that the old frontend got open it no longer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+func (c *ClientWithResponses) RecordingsMoveWithBodyWithResponse(ctx context.Context, id RecordingID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordingsMoveResponse, error) {
+	rsp, err := c.RecordingsMoveWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsMoveResponse(rsp)
+}
+
+// RecordingsMoveWithResponse Give a recording to another frontend
+//
+// From then on it is the other frontend's alone. Its files stay where they are, and so does who may see it. Links to a
+// protected recording that the old frontend got open it no longer.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/recordings/{id}/move (the `RecordingsMove` operationId).
+func (c *ClientWithResponses) RecordingsMoveWithResponse(ctx context.Context, id RecordingID, body RecordingsMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordingsMoveResponse, error) {
+	rsp, err := c.RecordingsMove(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordingsMoveResponse(rsp)
+}
+
 // StatusReadWithResponse Show the status
 //
-// Version, who the token belongs to, and the state of the database. Any valid token will do.
+// Version, who the token belongs to, and the state of the database. Any valid token will do, but not one that stands in
+// addresses: those for callbacks and recordings open nothing else.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8761,6 +10574,279 @@ func ParsePlacementsExplainResponse(rsp *http.Response) (*PlacementsExplainRespo
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PlacementExplanation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseProtectedRecordingAuthResponse parses an HTTP response from a ProtectedRecordingAuthWithResponse call
+func ParseProtectedRecordingAuthResponse(rsp *http.Response) (*ProtectedRecordingAuthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProtectedRecordingAuthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseProtectedRecordingOpenResponse parses an HTTP response from a ProtectedRecordingOpenWithResponse call
+func ParseProtectedRecordingOpenResponse(rsp *http.Response) (*ProtectedRecordingOpenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProtectedRecordingOpenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers ProtectedRecordingOpenResponse302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers302 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsListResponse parses an HTTP response from a RecordingsListWithResponse call
+func ParseRecordingsListResponse(rsp *http.Response) (*RecordingsListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Recording
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RecordingsListResponse200Headers
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsCheckResponse parses an HTTP response from a RecordingsCheckWithResponse call
+func ParseRecordingsCheckResponse(rsp *http.Response) (*RecordingsCheckResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsCheckResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordingCheckResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsImportResponse parses an HTTP response from a RecordingsImportWithResponse call
+func ParseRecordingsImportResponse(rsp *http.Response) (*RecordingsImportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsImportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordingData
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsVisibilityPatchResponse parses an HTTP response from a RecordingsVisibilityPatchWithResponse call
+func ParseRecordingsVisibilityPatchResponse(rsp *http.Response) (*RecordingsVisibilityPatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsVisibilityPatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Recording
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsVisibilityUpdateResponse parses an HTTP response from a RecordingsVisibilityUpdateWithResponse call
+func ParseRecordingsVisibilityUpdateResponse(rsp *http.Response) (*RecordingsVisibilityUpdateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsVisibilityUpdateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Recording
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsDestroyResponse parses an HTTP response from a RecordingsDestroyWithResponse call
+func ParseRecordingsDestroyResponse(rsp *http.Response) (*RecordingsDestroyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsDestroyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Recording
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsReadResponse parses an HTTP response from a RecordingsReadWithResponse call
+func ParseRecordingsReadResponse(rsp *http.Response) (*RecordingsReadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsReadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Recording
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordingsMoveResponse parses an HTTP response from a RecordingsMoveWithResponse call
+func ParseRecordingsMoveResponse(rsp *http.Response) (*RecordingsMoveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordingsMoveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Recording
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

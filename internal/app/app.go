@@ -21,6 +21,7 @@ import (
 	"b3scale/internal/config"
 	"b3scale/internal/gateway"
 	"b3scale/internal/metrics"
+	"b3scale/internal/recordings"
 	"b3scale/internal/routing"
 	"b3scale/internal/sqlstore"
 	"b3scale/internal/web"
@@ -35,12 +36,13 @@ const drainFor = 20 * time.Second
 
 // Options replace what production takes from its defaults.
 type Options struct {
-	Cluster       cluster.Options   // the settings win where both say something
-	Client        bbb.ClientOptions // towards the nodes
-	Level         *Level            // of the log, if it may change
-	StorePatience time.Duration     // how long New waits for a PostgreSQL that does not answer; 0: not at all
-	Callbacks     callbacks.Options // what the settings say wins
-	StoreTimeout  time.Duration     // how long a transaction may take there; 0: as long as the store says
+	Cluster       cluster.Options    // the settings win where both say something
+	Client        bbb.ClientOptions  // towards the nodes
+	Level         *Level             // of the log, if it may change
+	StorePatience time.Duration      // how long New waits for a PostgreSQL that does not answer; 0: not at all
+	Callbacks     callbacks.Options  // what the settings say wins
+	Recordings    recordings.Options // what the settings say wins
+	StoreTimeout  time.Duration      // how long a transaction may take there; 0: as long as the store says
 }
 
 // App is one b3scaled.
@@ -54,6 +56,9 @@ type App struct {
 	cluster  *cluster.Cluster
 	outbox   *callbacks.Outbox
 	intake   *callbacks.Intake
+	library  *recordings.Library      // nil: no recordings are kept
+	playback *recordings.Playback     // nil: as above
+	survey   *metrics.RecordingSurvey // nil: as above
 	ready    web.Readiness
 	server   *http.Server
 	guard    *auth.Guard // nil: there is no REST API
@@ -93,11 +98,13 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, opts Options)
 	a := &App{cfg: cfg, log: log, level: opts.Level, instance: opts.Cluster.Instance, store: store, client: client, cluster: mind, metrics: counts}
 	a.outbox = callbacks.New(store, mind, log, outboxOptions(cfg, a.instance, counts, opts.Callbacks))
 	a.intake = callbacks.NewIntake(a.outbox, relay, mind, log)
+	a.library = a.newLibrary(relay, opts.Recordings)
+	a.playback = a.newPlayback(keys)
 	a.ready.Degraded = a.degraded
 	door := gateway.New(mind, log, gateway.Options{
 		MaxBody: int64(cfg.MaxBody), MaxPresentation: int64(cfg.MaxPresentationBody), MaxBodies: int64(cfg.MaxBodies), ExtraResources: cfg.ExtraResources,
 		WriteTimeout: cfg.WriteTimeout, RequestTimeout: opts.Cluster.RequestTimeout, NodeCalls: cfg.NodeCalls, Trusted: cfg.TrustedProxies,
-		Done: requested(counts), Unproven: counts.Unproven,
+		Done: requested(counts), Unproven: counts.Unproven, Recordings: a.gatewayRecordings(), Playback: a.gatewayPlayback(),
 	})
 	doors := slices.Concat(a.operatorsDoor(keys), a.metricsDoor(), []web.Door{web.Welcome(Version, Build)})
 	handler := web.Handler(door, gateway.Prefixes, &a.ready, doors...)
@@ -133,6 +140,7 @@ func (a *App) operatorsDoor(keys auth.Keys) []web.Door {
 		level = a.level
 	}
 	api := adminapi.New(adminapi.Options{
+		Recordings: a.apiRecordings(), Playback: a.apiPlayback(),
 		Instance: a.instance, Level: level,
 		Mind: a.cluster, Store: a.store, Callbacks: a.intake, Guard: a.guard, Log: a.log, Trusted: a.cfg.TrustedProxies,
 		Version: Version, Build: Build, MaxBody: int64(a.cfg.MaxBody), Timeout: min(a.cfg.RequestTimeout, a.cfg.WriteTimeout) * 9 / 10,
@@ -143,6 +151,7 @@ func (a *App) operatorsDoor(keys auth.Keys) []web.Door {
 func outboxOptions(cfg config.Config, instance string, counts *metrics.Metrics, opts callbacks.Options) callbacks.Options {
 	opts.Instance = instance
 	opts.Allow = callbacks.Allow(cfg.CallbackAllow)
+	opts.TurnedAway = counts.CallbackTurnedAway
 	opts.Done = func(kind b3scale.CallbackKind, r b3scale.CallbackResult) { counts.CallbackTried(kind, r.State) }
 	return opts
 }
@@ -205,6 +214,8 @@ func (a *App) Start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.running, ctx = errgroup.WithContext(ctx)
 	a.running.Go(func() error { return a.cluster.Run(ctx) })
+	a.running.Go(func() error { return a.runLibrary(ctx) })
+	a.running.Go(func() error { return a.runSurvey(ctx) })
 	sending, quiet := context.WithCancel(ctx)
 	a.quiet = quiet
 	a.running.Go(func() error { return a.outbox.Run(sending) })

@@ -35,7 +35,7 @@ func quickMain() int {
 		if a, err = app.New(ctx, cfg, log, app.Options{Level: level, Callbacks: callbacks.Options{
 			Poll: 50 * time.Millisecond, Pause: 50 * time.Millisecond, MaxPause: 500 * time.Millisecond,
 			Timeout: 5 * time.Second, Grace: 3 * time.Second, PerHost: 16,
-		}}); err == nil {
+		}, Recordings: mortalRecordings()}); err == nil {
 			err = a.Run(ctx)
 		}
 	}
@@ -126,7 +126,7 @@ func manyCallbacksArrive(t *testing.T, meanwhile func([]*daemon, *flaky)) (dupli
 			for i := next.Add(1); i <= manyCallbacks; i = next.Add(1) {
 				id := fmt.Sprint("m-", i)
 				token, err := keys.MintCallback(b3scale.CallbackTicket{
-					FrontendID: frontendID, Target: to.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: id, Generation: i,
+					FrontendID: frontendID, Target: to.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: id, Origin: b3scale.Origin{Generation: i},
 				})
 				if err != nil {
 					t.Error(err)

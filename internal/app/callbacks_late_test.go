@@ -47,7 +47,7 @@ func TestLateEndsOfEarlierPlaces(t *testing.T) {
 	}
 	successor := s.creates(second, "class", target...)
 	before, after := s.ticket(orphan.MeetingEndedURL), s.ticket(successor.MeetingEndedURL)
-	if before.Generation >= after.Generation || after != s.ticket(s.creates(second, "class", target...).MeetingEndedURL) {
+	if before.Origin.Generation >= after.Origin.Generation || after != s.ticket(s.creates(second, "class", target...).MeetingEndedURL) {
 		t.Errorf("tickets %+v and %+v", before, after)
 	}
 	// The orphan ends, and so it says.
@@ -92,12 +92,12 @@ func TestEndsOfAdoptedRooms(t *testing.T) {
 	s := newCallbackSiteWith(t, cluster.Options{ListInterval: 200 * time.Millisecond}, []*bbbtest.Node{n})
 	room := bbbtest.Room{ExternalID: b3scale.EncodeMeetingID(frontendKey, "class"), Name: "Class"}
 	room.Metadata.Set("endcallbackurl", s.address(b3scale.CallbackTicket{
-		FrontendID: s.key("").FrontendID, Target: s.lms.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: "class", Generation: 5,
+		FrontendID: s.key("").FrontendID, Target: s.lms.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: "class", Origin: b3scale.Origin{Generation: 5},
 	}))
 	n.AddRoom(room)
 	eventually(t, "the room is adopted", func() bool { return s.Cluster().Room(s.key("class")) != nil })
 	address := s.address(b3scale.CallbackTicket{
-		FrontendID: s.key("").FrontendID, Target: s.lms.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: "class", Generation: 4,
+		FrontendID: s.key("").FrontendID, Target: s.lms.URL + "/end", Kind: b3scale.CallbackEnd, MeetingID: "class", Origin: b3scale.Origin{Generation: 4},
 	})
 	s.tells(address, room.ExternalID)
 	s.arrives("/end", 0)

@@ -34,7 +34,7 @@ func TestAddressesThatNodesGet(t *testing.T) {
 		"analytics-callback-url":     {Target: s.lms.URL + "/figures", Kind: b3scale.CallbackAnalytics},
 	} {
 		got := s.ticket(m.Get(name))
-		want.FrontendID, want.MeetingID, want.Generation = s.key("").FrontendID, "class", s.Cluster().Room(s.key("class")).Generation
+		want.FrontendID, want.MeetingID, want.Origin = s.key("").FrontendID, "class", s.Cluster().Room(s.key("class")).Origin
 		if got != want {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}

@@ -53,6 +53,10 @@ func (a *App) showMetrics(table *routing.Table, door *gateway.Gateway) {
 			})
 		}
 	}}
+	if a.library != nil {
+		a.survey = metrics.NewRecordingSurvey(a.store, 0)
+		sources.Recordings = a.survey.Facts
+	}
 	if a.guard != nil {
 		sources.LoginsFailed = func() map[string]int64 {
 			counts := map[string]int64{}

@@ -18,6 +18,12 @@ import (
 
 const limitedKey = "limited"
 
+// trees are settings with which recordings are kept.
+func trees(t testing.TB) []string {
+	t.Helper()
+	return []string{"B3SCALE_RECORDINGS_PUBLISHED_PATH=" + t.TempDir(), "B3SCALE_RECORDINGS_UNPUBLISHED_PATH=" + t.TempDir()}
+}
+
 // startWatched makes a daemon that lists its nodes all the time. The first node
 // has an agent; besides the usual frontend there is one with limits.
 func startWatched(t testing.TB, env []string, nodes ...*bbbtest.Node) *instance {
@@ -64,7 +70,7 @@ func startWatched(t testing.TB, env []string, nodes ...*bbbtest.Node) *instance 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	good, bad := node(t, bbbtest.Options{Name: "good"}), node(t, bbbtest.Options{Name: "bad"})
-	d := startWatched(t, environ(file(t), "B3SCALE_API_JWT_SECRET="+jwtSecret), good, bad)
+	d := startWatched(t, append(environ(file(t), "B3SCALE_API_JWT_SECRET="+jwtSecret), trees(t)...), good, bad)
 
 	// Whichever is chosen first: the second create is one for the other node.
 	bad.SetFault(bbbtest.Fault{Kind: bbbtest.HangUp, Calls: []string{"create"}})

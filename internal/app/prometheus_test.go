@@ -32,6 +32,7 @@ func TestPrometheus(t *testing.T) {
 		"B3SCALE_DB_URL=" + pgtest.NewDatabase(t), "B3SCALE_DB_POOL_SIZE=8", "B3SCALE_LISTEN_HTTP=127.0.0.1:0",
 		"B3SCALE_LOG_LEVEL=debug", "B3SCALE_API_JWT_SECRET=" + jwtSecret,
 	}
+	env = append(env, trees(t)...)
 	site := []*instance{startWatched(t, env, good, bad), startWatched(t, env, good, bad)}
 	p := startPrometheus(t, site)
 	within(t, time.Minute, "all instances are seen", func() string { return p.is(`count(b3scale_build_info)`, 2) })

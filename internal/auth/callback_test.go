@@ -14,7 +14,7 @@ func TestTicketsComeBack(t *testing.T) {
 	t.Parallel()
 	keys, later := auth.NewKeys(first, ""), auth.NewKeys(second, first)
 	for _, want := range []b3scale.CallbackTicket{
-		{FrontendID: "f", Target: "https://lms.example.org/end?a=b&c", Kind: b3scale.CallbackEnd, MeetingID: "Küche <1>", Generation: 1767225600123456},
+		{FrontendID: "f", Target: "https://lms.example.org/end?a=b&c", Kind: b3scale.CallbackEnd, MeetingID: "Küche <1>", Origin: b3scale.Origin{Generation: 1767225600123456, Create: "one"}},
 		{FrontendID: "f", Kind: b3scale.CallbackMeetingEnded, MeetingID: "m"},
 		{FrontendID: "f", Target: "https://lms.example.org/"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -57,6 +58,10 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 			g.refuse(w, r, err)
 			return
 		}
+		if identity.forAnAddress() {
+			Forbidden(w, Admin, Owner, Node, Read)
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, identity)))
 	})
 }
@@ -69,6 +74,12 @@ func (g *Guard) Failures() map[Reason]int64 {
 		counts[reason] = count.Load()
 	}
 	return counts
+}
+
+// forAnAddress reports whether the token is one that we put into addresses:
+// nodes, browsers and their logs have it, and it opens what stands there alone.
+func (i Identity) forAnAddress() bool {
+	return len(i.Scopes) > 0 && !slices.ContainsFunc(i.Scopes, func(s Scope) bool { return s != Callback && s != Recordings })
 }
 
 func (g *Guard) identify(r *http.Request) (Identity, error) {

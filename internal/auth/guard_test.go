@@ -368,3 +368,21 @@ func TestTooManyWait(t *testing.T) {
 		})
 	}
 }
+
+// What stands in addresses opens nothing else.
+func TestTokensOfAddresses(t *testing.T) {
+	t.Parallel()
+	for scopes, want := range map[string]int{
+		"b3scale:callback": http.StatusForbidden, "b3scale:recordings": http.StatusForbidden, "b3scale:callback b3scale:recordings": http.StatusForbidden,
+		"b3scale:callback b3scale:read": http.StatusOK, "b3scale:admin": http.StatusOK, "": http.StatusOK, "unknown": http.StatusOK,
+	} {
+		d := newDoor()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/x", nil)
+		r.Header.Set("Authorization", "Bearer "+token(first, `{"sub":"f","scope":"`+scopes+`"}`))
+		d.guard.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", scopes, w.Code, want)
+		}
+	}
+}

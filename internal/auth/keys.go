@@ -70,6 +70,10 @@ func (k Keys) Mint(c Claims) (string, error) {
 	if !c.Expires.IsZero() {
 		claims["exp"] = c.Expires.Unix()
 	}
+	return k.sign(claims)
+}
+
+func (k Keys) sign(claims jwt.MapClaims) (string, error) {
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS384, claims).SignedString([]byte(k.active[0].Reveal()))
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)

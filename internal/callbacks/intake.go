@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"b3scale"
 	"b3scale/bbb"
@@ -17,10 +18,9 @@ import (
 type Meetings interface {
 	Frontends
 	// MeetingMayHaveEnded looks at the meeting, as soon as it can. superseded
-	// says that there is a later generation than the one that is told of: then
-	// nothing is done. room tells the rooms of one meeting apart, as far as they
-	// are known. Generation 0 stands for one that nobody knows.
-	MeetingMayHaveEnded(ctx context.Context, key b3scale.MeetingKey, generation int64) (superseded bool, room string, err error)
+	// says that it has moved since the room was made that is told of: then
+	// nothing is done.
+	MeetingMayHaveEnded(ctx context.Context, key b3scale.MeetingKey, room b3scale.Origin) (superseded bool, err error)
 	// NodeSecrets are those of the backend of a meeting, or of all when it is
 	// not known.
 	NodeSecrets(ctx context.Context, key b3scale.MeetingKey, generation int64) ([]b3scale.Secret, error)
@@ -61,6 +61,7 @@ func (in *Intake) TakeGet(ctx context.Context, t b3scale.CallbackTicket, token, 
 	if t.Kind != b3scale.CallbackEnd && t.Kind != b3scale.CallbackMeetingEnded {
 		return errOtherMethod
 	}
+	told := t.MeetingID // or a breakout room of it
 	for _, name := range idParams {
 		nodeID, sent := params.Lookup(name)
 		if !sent {
@@ -74,18 +75,19 @@ func (in *Intake) TakeGet(ctx context.Context, t b3scale.CallbackTicket, token, 
 			t.MeetingID = id
 		}
 		params.Set(name, id)
+		told = id
 	}
 	if t.Target == "" && old {
 		return errNoTarget
 	}
-	key, room := b3scale.MeetingKey{FrontendID: f.ID, MeetingID: t.MeetingID}, ""
 	if t.MeetingID != "" {
-		var superseded bool
-		if superseded, room, err = in.meetings.MeetingMayHaveEnded(ctx, key, t.Generation); err != nil {
+		key := b3scale.MeetingKey{FrontendID: f.ID, MeetingID: t.MeetingID}
+		superseded, err := in.meetings.MeetingMayHaveEnded(ctx, key, t.Origin)
+		if err != nil {
 			return err
 		}
 		if superseded {
-			in.log.InfoContext(ctx, "callback not passed on: the meeting has moved since", "kind", t.Kind, "meeting", key, "generation", t.Generation)
+			in.log.InfoContext(ctx, "callback not passed on: the meeting has moved since", "kind", t.Kind, "meeting", key, "generation", t.Origin.Generation)
 			return nil
 		}
 	}
@@ -93,12 +95,20 @@ func (in *Intake) TakeGet(ctx context.Context, t b3scale.CallbackTicket, token, 
 		return nil // it was for us
 	}
 	c := b3scale.Callback{FrontendID: f.ID, Kind: t.Kind, MeetingID: t.MeetingID, URL: overlaid(t.Target, &params)}
+	var terms b3scale.CallbackTerms
 	if t.MeetingID != "" { // without it this may be about any meeting
-		c.Dedup = fingerprint(token, t.MeetingID, room)
+		c.Dedup = fingerprint(token, told)
 	}
-	_, err = in.Add(ctx, c)
+	if t.Origin.Create == "" { // the token may be that of several rooms
+		terms.Repeats = repeated
+	}
+	_, err = in.Add(ctx, c, terms)
 	return err
 }
+
+// repeated is longer than nodes repeat the news of an end: five attempts in
+// nine minutes, and what each takes (BBB API, callbacks).
+const repeated = 15 * time.Minute
 
 // firstOf is the first value that one of the names has.
 func firstOf(params *bbb.Params, names []string) string {

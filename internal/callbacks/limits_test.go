@@ -22,7 +22,7 @@ func TestHostIsNormal(t *testing.T) {
 		"https://lms.example.org/x": "lms.example.org", "http://LMS.Example.org.:8080/x": "lms.example.org", "http://[2606:2800::AB]:80/": "2606:2800::ab",
 		"https://u:p@lms.example.org:1": "lms.example.org", "http:///x": "", "http://[::1": "",
 	} {
-		saved, err := o.Add(t.Context(), b3scale.Callback{FrontendID: f.ID, Kind: b3scale.CallbackEnd, URL: target})
+		saved, err := o.Add(t.Context(), b3scale.Callback{FrontendID: f.ID, Kind: b3scale.CallbackEnd, URL: target}, b3scale.CallbackTerms{})
 		if err != nil || saved.Host != want {
 			t.Errorf("%s: host %q, %v, want %q", target, saved.Host, err, want)
 		}
@@ -65,7 +65,7 @@ func TestSilentFrontend(t *testing.T) {
 		h.add(b3scale.CallbackEnd, silent.asLocalhost(), "")
 	}
 	for range 5 {
-		c, err := h.outbox.Add(t.Context(), b3scale.Callback{FrontendID: other.ID, Kind: b3scale.CallbackEnd, URL: quick.URL})
+		c, err := h.outbox.Add(t.Context(), b3scale.Callback{FrontendID: other.ID, Kind: b3scale.CallbackEnd, URL: quick.URL}, b3scale.CallbackTerms{})
 		if err != nil {
 			t.Fatal(err)
 		}

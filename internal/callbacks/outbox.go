@@ -15,7 +15,7 @@ import (
 
 // Store keeps the messages. b3scale.Store is one.
 type Store interface {
-	AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error)
+	AddCallback(ctx context.Context, c b3scale.Callback, terms b3scale.CallbackTerms) (b3scale.Callback, bool, error)
 	TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
 		taken []b3scale.Callback, expired map[b3scale.CallbackKind]int, err error)
 	FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error)
@@ -42,8 +42,13 @@ type Options struct {
 	PerHost  int           // 4 of them for one host, over all instances
 	Keep     time.Duration // 7 days after their end
 	Survey   time.Duration // 10 s; how often the queues are counted
+	Purge    time.Duration // 1 h; how often the old ones are deleted, first a sixtieth of it after the start
+	Most     int           // 10,000 may wait for one frontend
 	// Done hears of every attempt, and of every message that expired; nil: nobody does.
 	Done func(kind b3scale.CallbackKind, r b3scale.CallbackResult)
+	// TurnedAway hears of every message that was not taken in because too many
+	// wait; nil: nobody does.
+	TurnedAway func(kind b3scale.CallbackKind)
 }
 
 func (o Options) withDefaults() Options {
@@ -56,6 +61,7 @@ func (o Options) withDefaults() Options {
 	}{
 		{&o.Tried, 24 * time.Hour}, {&o.Timeout, 10 * time.Second}, {&o.Grace, 20 * time.Second}, {&o.Poll, time.Second},
 		{&o.Pause, 5 * time.Second}, {&o.MaxPause, time.Hour}, {&o.Keep, 7 * 24 * time.Hour}, {&o.Survey, 10 * time.Second},
+		{&o.Purge, time.Hour},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -67,8 +73,14 @@ func (o Options) withDefaults() Options {
 	if o.PerHost == 0 {
 		o.PerHost = 4
 	}
+	if o.Most == 0 {
+		o.Most = 10000
+	}
 	if o.Done == nil {
 		o.Done = func(b3scale.CallbackKind, b3scale.CallbackResult) {}
+	}
+	if o.TurnedAway == nil {
+		o.TurnedAway = func(b3scale.CallbackKind) {}
 	}
 	return o
 }
@@ -89,16 +101,23 @@ func New(store Store, frontends Frontends, log *slog.Logger, opts Options) *Outb
 	return &Outbox{store: store, sender: newSender(frontends, opts), log: log, opts: opts, wake: make(chan struct{}, 1)}
 }
 
-// Add stores a message: from then on it is not lost. What a node repeats is
-// stored once.
-func (o *Outbox) Add(ctx context.Context, c b3scale.Callback) (b3scale.Callback, error) {
+// Add stores a message: from then on it is not lost. Of the terms those count
+// that tell repeats. Who brings one to a frontend that has too many waiting may
+// come again later.
+func (o *Outbox) Add(ctx context.Context, c b3scale.Callback, terms b3scale.CallbackTerms) (b3scale.Callback, error) {
 	if u, err := url.Parse(c.URL); err == nil {
 		// However it is spelled and at whatever port: it is one host with one limit.
 		c.Host = strings.TrimRight(strings.ToLower(u.Hostname()), ".")
 	}
-	saved, added, err := o.store.AddCallback(ctx, c, o.opts.Tried)
-	if added {
+	terms.Tried, terms.Most = o.opts.Tried, o.opts.Most
+	saved, added, err := o.store.AddCallback(ctx, c, terms)
+	switch {
+	case added:
 		o.Wake()
+	case b3scale.CodeOf(err) == b3scale.LimitReached:
+		o.opts.TurnedAway(c.Kind)
+		o.log.WarnContext(ctx, "callback of a node turned away: too many wait", "kind", c.Kind, "frontend", c.FrontendID, "host", c.Host)
+		err = b3scale.Errorf(b3scale.Unavailable, "too many messages wait for this frontend").Because(err)
 	}
 	return saved, err
 }
@@ -117,22 +136,17 @@ func (o *Outbox) Wake() {
 // Run sends messages until ctx ends, and then waits for the attempts that are
 // under way.
 func (o *Outbox) Run(ctx context.Context) error {
-	poll, purge, survey := time.NewTicker(o.opts.Poll), time.NewTicker(time.Hour), time.NewTicker(o.opts.Survey)
+	poll, survey := time.NewTicker(o.opts.Poll), time.NewTicker(o.opts.Survey)
 	defer poll.Stop()
-	defer purge.Stop()
 	defer survey.Stop()
 	free := make(chan struct{}, o.opts.Workers)
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
+	attempts.Go(func() { o.purge(ctx) }) // which keeps no message waiting
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-purge.C:
-			if err := o.store.PurgeCallbacks(ctx, o.opts.Keep); err != nil && ctx.Err() == nil {
-				o.log.WarnContext(ctx, "old callbacks not purged", "error", err)
-			}
-			continue
 		case <-survey.C:
 			o.survey(ctx)
 			continue
@@ -143,12 +157,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		if room == 0 {
 			continue // whoever ends wakes us
 		}
-		due, expired, err := o.store.TakeCallbacks(ctx, o.opts.Instance, o.opts.Timeout+o.opts.Grace, room, o.opts.PerHost, max(o.opts.Workers/2, 1))
-		o.expire(ctx, expired)
-		if err != nil && ctx.Err() == nil {
-			o.log.WarnContext(ctx, "callbacks not read", "error", err)
-		}
-		for _, c := range due {
+		for _, c := range o.take(ctx, room) {
 			free <- struct{}{} // there is room: only we fill it
 			attempts.Go(func() {
 				defer o.Wake()
@@ -156,6 +165,42 @@ func (o *Outbox) Run(ctx context.Context) error {
 				o.attempt(context.WithoutCancel(ctx), c)
 			})
 		}
+	}
+}
+
+// take gives messages that are due, at most n. It has as long as they are ours
+// beyond an attempt: what took longer is left to whoever comes after the lease.
+func (o *Outbox) take(ctx context.Context, n int) []b3scale.Callback {
+	begin := time.Now()
+	taking, cancel := context.WithTimeout(ctx, o.opts.Grace)
+	defer cancel()
+	due, expired, err := o.store.TakeCallbacks(taking, o.opts.Instance, o.opts.Timeout+o.opts.Grace, n, o.opts.PerHost, max(o.opts.Workers/2, 1))
+	o.expire(ctx, expired)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		o.log.WarnContext(ctx, "callbacks not read", "error", err)
+	case time.Since(begin) > o.opts.Grace:
+		o.log.WarnContext(ctx, "callbacks read too late", "callbacks", len(due))
+		return nil
+	}
+	return due
+}
+
+// purge deletes old messages until ctx ends. An instance that is started anew
+// every hour does so, too.
+func (o *Outbox) purge(ctx context.Context) {
+	next := time.NewTimer(o.opts.Purge / 60)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+		}
+		if err := o.store.PurgeCallbacks(ctx, o.opts.Keep); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "old callbacks not purged", "error", err)
+		}
+		next.Reset(o.opts.Purge)
 	}
 }
 

@@ -123,7 +123,7 @@ func (h *harness) add(kind b3scale.CallbackKind, target string, payload string) 
 	if payload != "" {
 		c.Payload = []byte(payload)
 	}
-	c, err := h.outbox.Add(h.Context(), c)
+	c, err := h.outbox.Add(h.Context(), c, b3scale.CallbackTerms{})
 	if err != nil {
 		h.Fatal(err)
 	}

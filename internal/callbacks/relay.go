@@ -166,6 +166,34 @@ func (r *Relay) Original(frontendID, address string) (original string, ours bool
 	return original, true
 }
 
+// expendable are the kinds of addresses that a create can do without, the
+// sooner the less is lost.
+var expendable = []b3scale.CallbackKind{
+	b3scale.CallbackAnalytics, b3scale.CallbackMeetingEnded, b3scale.CallbackRecordingReady, b3scale.CallbackEnd,
+}
+
+// Shorten takes addresses of ours out of the query of a create until it is no
+// longer than that, and tells the names of the parameters.
+func (r *Relay) Shorten(params *bbb.Params, most int) (left []string) {
+	for _, kind := range expendable {
+		for _, n := range named {
+			if n.kind != kind {
+				continue
+			}
+			for _, name := range spellings(params, n.name) {
+				if len(params.Encode()) <= most {
+					return left
+				}
+				if r.isBelow(params.Get(name)) {
+					params.Delete(name)
+					left = append(left, name)
+				}
+			}
+		}
+	}
+	return left
+}
+
 // Ticket is the one in an address of ours.
 func (r *Relay) Ticket(address string) (t b3scale.CallbackTicket, ours bool) {
 	token := tokenIn(address)

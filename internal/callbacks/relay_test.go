@@ -58,9 +58,10 @@ func TestRewrite(t *testing.T) {
 		{"breakout room", "meta_endCallbackUrl=https://a/1", 0, map[string]string{"meta_endCallbackUrl": "https://a/1"}},
 	} {
 		params := bbb.ParseParams(c.sent)
-		relay.Rewrite(&params, room, c.generation)
+		origin := b3scale.Origin{Generation: c.generation, Create: "one"}
+		relay.Rewrite(&params, room, origin)
 		again := bbb.ParseParams(c.sent)
-		relay.Rewrite(&again, room, c.generation)
+		relay.Rewrite(&again, room, origin)
 		if params.Encode() != again.Encode() {
 			t.Errorf("%s: twice is not the same", c.name)
 		}
@@ -77,13 +78,13 @@ func TestRewrite(t *testing.T) {
 				continue
 			}
 			ticket, known := relay.Ticket(got)
-			if !known || !strings.HasPrefix(got, ourAPI+Path) || ticket.Target != want || ticket.FrontendID != "fe" || ticket.MeetingID != "room" || ticket.Generation != c.generation {
+			if !known || !strings.HasPrefix(got, ourAPI+Path) || ticket.Target != want || ticket.FrontendID != "fe" || ticket.MeetingID != "room" || ticket.Origin != origin {
 				t.Errorf("%s: %s is %q, %+v", c.name, name, got, ticket)
 			}
 		}
 	}
 	params := bbb.ParseParams("meta_endCallbackUrl=https://a/1")
-	NewRelay("", keys).Rewrite(&params, room, 7)
+	NewRelay("", keys).Rewrite(&params, room, b3scale.Origin{Generation: 7})
 	if got := params.Encode(); got != "meta_endCallbackUrl=https://a/1" {
 		t.Errorf("without an address: %s", got)
 	}

@@ -31,8 +31,8 @@ func (*Intake) Accepts(contentType string) bool {
 }
 
 // TakePost takes a call with a body: a recording is ready, or figures of a
-// meeting. authorization is the header of that name.
-func (in *Intake) TakePost(ctx context.Context, t b3scale.CallbackTicket, contentType, authorization string, body []byte) error {
+// meeting. token is that of the ticket, authorization the header of that name.
+func (in *Intake) TakePost(ctx context.Context, t b3scale.CallbackTicket, token, contentType, authorization string, body []byte) error {
 	f, err := in.frontend(t)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (in *Intake) TakePost(ctx context.Context, t b3scale.CallbackTicket, conten
 	case t.Target == "":
 		return errNoTarget
 	}
-	secrets, err := in.meetings.NodeSecrets(ctx, b3scale.MeetingKey{FrontendID: f.ID, MeetingID: t.MeetingID}, t.Generation)
+	secrets, err := in.meetings.NodeSecrets(ctx, b3scale.MeetingKey{FrontendID: f.ID, MeetingID: t.MeetingID}, t.Origin.Generation)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,14 @@ func (in *Intake) TakePost(ctx context.Context, t b3scale.CallbackTicket, conten
 		in.log.WarnContext(ctx, "callback of a node refused", "kind", t.Kind, "frontend", f.Key, "meeting", t.MeetingID, "error", err)
 		return err
 	}
-	_, err = in.Add(ctx, c)
+	c.Dedup = fingerprint(token, string(c.Payload))
+	terms := b3scale.CallbackTerms{Repeats: repeated}
+	if t.Kind == b3scale.CallbackRecordingReady {
+		// Nodes say the same for each format, once: only who has not heard of the
+		// one yet hears of both together.
+		terms = b3scale.CallbackTerms{UntilTaken: true}
+	}
+	_, err = in.Add(ctx, c, terms)
 	return err
 }
 

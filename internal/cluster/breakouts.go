@@ -37,7 +37,7 @@ func (c *Cluster) createBreakout(ctx context.Context, req CreateRequest) (*bbb.A
 		return nil, err
 	}
 	defer done()
-	call, _ := c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
+	call, _, _ := c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
 	answer, err := c.call(ctx, b, c.opts.CreateTimeout, call)
 	if err != nil {
 		return nil, unreachable(err)

@@ -17,6 +17,9 @@ type Relay interface {
 	// Rewrite gives a create our addresses in place of the frontend's. They name
 	// the room that is made of it; generation 0 stands for breakout rooms.
 	Rewrite(params *bbb.Params, key b3scale.MeetingKey, room b3scale.Origin)
+	// Shorten takes our addresses out of a query that is longer than that, as far
+	// as it has to, and tells the names of the parameters.
+	Shorten(params *bbb.Params, most int) (left []string)
 	// Original tells what the frontend may see of an address that a node shows.
 	// It is empty if that is ours and nothing can be told of it.
 	Original(frontendID, address string) (original string, ours bool)
@@ -28,16 +31,27 @@ type Relay interface {
 // addresses are longer than those that they replace.
 const longQuery = 6 << 10
 
+// longestQuery is what just fits beside the path and the checksum. With a body
+// of XML all parameters must.
+const longestQuery = 7<<10 + 512
+
 // relayed is a create with our addresses in it. Each has its own, for nobody
 // knows which of them makes a room: the one before may have ended meanwhile.
-func (c *Cluster) relayed(call bbb.Call, key b3scale.MeetingKey, generation int64) (bbb.Call, b3scale.Origin) {
+// left names the parameters that there was no room for.
+func (c *Cluster) relayed(call bbb.Call, key b3scale.MeetingKey, generation int64) (_ bbb.Call, origin b3scale.Origin, left []string) {
+	origin.Generation = generation
 	if c.opts.Relay == nil {
-		return call, b3scale.Origin{}
+		return call, origin, nil
 	}
-	origin := b3scale.Origin{Generation: generation, Create: rand.Text()[:createLength]}
+	origin.Create = rand.Text()[:createLength]
 	c.opts.Relay.Rewrite(&call.Params, key, origin)
-	call.Form = call.Form || call.Body == nil && len(call.Params.Encode()) > longQuery
-	return call, origin
+	if call.Body == nil {
+		call.Form = call.Form || len(call.Params.Encode()) > longQuery
+	} else {
+		// A room of which we are not told everything is more than none.
+		left = c.opts.Relay.Shorten(&call.Params, longestQuery)
+	}
+	return call, origin, left
 }
 
 // createLength makes 60 bits: enough for the creates of one meeting.

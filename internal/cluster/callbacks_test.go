@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"b3scale"
+	"b3scale/bbb"
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/auth"
 	"b3scale/internal/callbacks"
@@ -16,22 +17,44 @@ func testRelay() *callbacks.Relay {
 	return callbacks.NewRelay("https://b3scale.example.org", auth.NewKeys("the-secret-of-the-api-0123456789", ""))
 }
 
+// madeBy tells of which create the room of a meeting comes.
+func (s *site) madeBy(id string, origin func(m *b3scale.Meeting) b3scale.Origin) b3scale.Origin {
+	s.t.Helper()
+	m, _ := s.row(id)
+	o := origin(&m)
+	_, err := s.store.SaveSightings(s.ctx, m.BackendID, []b3scale.Sighting{{
+		Key: m.Key, Generation: m.Generation, InternalID: m.InternalID, Info: []byte("<meetingName>Class</meetingName>"), Origin: o,
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return o
+}
+
+func byItsOwn(m *b3scale.Meeting) b3scale.Origin {
+	return b3scale.Origin{Generation: m.Generation, Create: "one"}
+}
+
 // People are still counted where a room has gone. Alone that proves nothing,
-// with the word of the node it does.
+// with the word of the node it does, unless it is about an earlier room.
 func TestEndsThatNodesTellOf(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{true, false} {
-		inBubble(t, plan{nodes: 1, opts: Options{ListInterval: 24 * time.Hour}}, func(t *testing.T, s *site) {
+	for _, about := range []string{"the room", "another", "nothing"} {
+		told := about == "the room"
+		inBubble(t, plan{nodes: 1, opts: Options{ListInterval: 24 * time.Hour, Relay: testRelay()}}, func(t *testing.T, s *site) {
 			s.run()
 			synctest.Wait()
 			s.placed(0, "class", "Ada")
 			s.list(0)
-			row := s.c.Room(s.key("class"))
+			origin := s.madeBy("class", byItsOwn)
 			s.nodes[0].ForgetRooms()
-			if told {
-				superseded, room, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), row.Generation)
-				if err != nil || superseded || room != row.InternalID {
-					t.Errorf("got %v, %q, %v", superseded, room, err)
+			if about != "nothing" {
+				if !told {
+					origin.Create = "another"
+				}
+				superseded, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), origin)
+				if err != nil || superseded {
+					t.Errorf("got %v, %v", superseded, err)
 				}
 			} else {
 				s.c.lookSoon(s.key("class"), overLooks)
@@ -39,7 +62,7 @@ func TestEndsThatNodesTellOf(t *testing.T) {
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if gone := s.c.Room(s.key("class")) == nil; gone != told {
-				t.Errorf("told %v: the meeting is over %v", told, gone)
+				t.Errorf("told of %s: the meeting is over %v", about, gone)
 			}
 			s.unchecked = true // what was not told is for two lists
 		})
@@ -51,14 +74,15 @@ func TestEndsThatAreNone(t *testing.T) {
 	t.Parallel()
 	lookSite(t, 1, func(t *testing.T, s *site) {
 		s.placed(0, "class", "Ada")
+		s.madeBy("class", byItsOwn)
 		row := s.c.Room(s.key("class"))
 		for _, c := range []struct {
 			generation int64
 			superseded bool
 		}{{row.Generation, false}, {row.Generation + 1, false}, {0, false}, {row.Generation - 1, true}, {1, true}} {
-			superseded, room, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), c.generation)
-			if err != nil || superseded != c.superseded || (room == "") != c.superseded {
-				t.Errorf("generation %d of %d: %v, %q, %v", c.generation, row.Generation, superseded, room, err)
+			superseded, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), b3scale.Origin{Generation: c.generation})
+			if err != nil || superseded != c.superseded {
+				t.Errorf("generation %d of %d: %v, %v", c.generation, row.Generation, superseded, err)
 			}
 		}
 		time.Sleep(time.Minute)
@@ -68,13 +92,13 @@ func TestEndsThatAreNone(t *testing.T) {
 		}
 		s.endRow("class")
 		for generation, want := range map[int64]bool{row.Generation: false, row.Generation - 1: true, 0: false} {
-			superseded, room, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), generation)
-			if err != nil || superseded != want || !superseded && room != row.InternalID {
-				t.Errorf("after the end, %d: %v, %q, %v", generation, superseded, room, err)
+			superseded, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("class"), b3scale.Origin{Generation: generation})
+			if err != nil || superseded != want {
+				t.Errorf("after the end, %d: %v, %v", generation, superseded, err)
 			}
 		}
-		if superseded, room, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("unknown"), 7); err != nil || superseded || room != "" {
-			t.Errorf("unknown: %v, %q, %v", superseded, room, err)
+		if superseded, err := s.c.MeetingMayHaveEnded(t.Context(), s.key("unknown"), b3scale.Origin{Generation: 7}); err != nil || superseded {
+			t.Errorf("unknown: %v, %v", superseded, err)
 		}
 		s.unchecked = true // the room is still there
 	})
@@ -119,17 +143,25 @@ func TestRelayedCreates(t *testing.T) {
 	inBubble(t, plan{nodes: 1, opts: Options{Relay: relay}}, func(t *testing.T, s *site) {
 		long := "https://lms.example.org/" + strings.Repeat("x", 1200)
 		more := []string{"meta_a", strings.Repeat("y", 3000), "meta_endCallbackUrl", long, "meta_analytics-callback-url", long, "meta_bbb-recording-ready-url", long}
-		for range 2 { // a repeated create is the same
+		for range 2 {
 			if answer, err := s.create("class", more...); err != nil || !answer.Succeeded() {
 				t.Fatal(answer, err)
 			}
 		}
 		calls := s.nodes[0].Calls("create")
-		if len(calls) != 2 || calls[0].Method != "POST" || calls[0].Params.Encode() != calls[1].Params.Encode() {
-			t.Errorf("the node got %+v", calls)
+		if len(calls) != 2 || calls[0].Method != "POST" {
+			t.Fatalf("the node got %+v", calls)
+		}
+		first, _ := relay.Ticket(calls[0].Params.Get("meetingEndedURL"))
+		again, _ := relay.Ticket(calls[1].Params.Get("meetingEndedURL"))
+		if first.Origin.Generation != again.Origin.Generation || first.Origin.Create == "" || first.Origin.Create == again.Origin.Create {
+			t.Errorf("tickets %+v and %+v: two creates, one generation", first, again)
 		}
 		parent, _ := s.nodes[0].Room(nodeID("class"))
-		if ticket, ours := relay.Ticket(parent.Metadata.Get("endcallbackurl")); !ours || ticket.Target != long || ticket.Generation == 0 {
+		if row, err := s.store.Meeting(t.Context(), s.key("class")); err != nil || row.Origin != first.Origin {
+			t.Errorf("the row says %+v, %v, want %+v", row.Origin, err, first.Origin)
+		}
+		if ticket, ours := relay.Ticket(parent.Metadata.Get("endcallbackurl")); !ours || ticket.Target != long || ticket.Origin.Generation == 0 {
 			t.Errorf("got %+v, %v", ticket, ours)
 		}
 		answer, err := s.create("part", "isBreakout", "true", "parentMeetingID", nodeID("class"), "sequence", "1", "meta_endCallbackUrl", long)
@@ -137,8 +169,46 @@ func TestRelayedCreates(t *testing.T) {
 			t.Fatal(answer, err)
 		}
 		sent := s.nodes[0].Calls("create")[2].Params
-		if ticket, ours := relay.Ticket(sent.Get("meta_endCallbackUrl")); !ours || ticket.Generation != 0 || ticket.MeetingID != "part" || sent.Get("meetingEndedURL") != "" {
+		if ticket, ours := relay.Ticket(sent.Get("meta_endCallbackUrl")); !ours || ticket.Origin.Generation != 0 || ticket.MeetingID != "part" || sent.Get("meetingEndedURL") != "" {
 			t.Errorf("got %+v, %v, meetingEndedURL %q", ticket, ours, sent.Get("meetingEndedURL"))
+		}
+	})
+}
+
+// With a body of XML everything must fit into the address: the create goes to
+// the node with as many of our addresses as do, the end's rather than others.
+func TestRelayedCreatesWithXML(t *testing.T) {
+	t.Parallel()
+	relay := testRelay()
+	inBubble(t, plan{nodes: 1, opts: Options{Relay: relay}}, func(t *testing.T, s *site) {
+		for id, c := range map[string]struct {
+			filler int
+			want   string // the parameters with addresses of ours
+		}{
+			"short": {100, "meta_analytics-callback-url meta_bbb-recording-ready-url meta_endCallbackUrl meetingEndedURL"},
+			"long":  {6300, "meta_bbb-recording-ready-url meta_endCallbackUrl"},
+			"full":  {7900, ""},
+		} {
+			x := "https://lms.example.org/x"
+			params := bbb.ParseParams("meetingID=" + nodeID(id) + "&name=Class&meta_filler=" + strings.Repeat("y", c.filler) +
+				"&meta_analytics-callback-url=" + x + "&meta_bbb-recording-ready-url=" + x + "&meta_endCallbackUrl=" + x)
+			answer, err := s.c.Create(t.Context(), CreateRequest{
+				Frontend: s.c.FrontendByID(s.key(id).FrontendID), MeetingID: id, Params: params, Body: []byte("<modules/>"),
+			})
+			if err != nil || !answer.Succeeded() {
+				t.Fatal(id, answer, err)
+			}
+			calls := s.nodes[0].Calls("create")
+			sent := calls[len(calls)-1].Params
+			var got []string
+			for name, value := range sent.All() {
+				if _, ours := relay.Ticket(value); ours {
+					got = append(got, name)
+				}
+			}
+			if names := strings.Join(got, " "); names != c.want || c.want != "" && len(sent.Encode()) > longestQuery+100 { // and the checksum
+				t.Errorf("%s: the node got %q in %d bytes, want %q", id, names, len(sent.Encode()), c.want)
+			}
 		}
 	})
 }

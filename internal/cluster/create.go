@@ -89,7 +89,10 @@ func (a *creation) create(ctx context.Context, m b3scale.Meeting) (answer *bbb.A
 		a.reloadSoon()
 		return nil, true, nil
 	}
-	call, origin := a.nodeCall(m)
+	call, origin, left := a.relayed(a.req.nodeCall(m.AttendeePW, m.ModeratorPW), a.key, m.Generation)
+	if left != nil {
+		a.log.WarnContext(ctx, "create sent without callbacks: with its XML it is too long", "meeting", a.key, "params", left)
+	}
 	answer, err = a.call(ctx, b, a.limit(), call)
 	if o := bbb.OutcomeOf(err); o == bbb.ServerError || o == bbb.Malformed {
 		a.placements.retries.Add(1)
@@ -117,10 +120,6 @@ func (a *creation) limit() time.Duration {
 		return a.opts.BodyTimeout
 	}
 	return a.opts.CreateTimeout
-}
-
-func (a *creation) nodeCall(m b3scale.Meeting) (bbb.Call, b3scale.Origin) {
-	return a.relayed(a.req.nodeCall(m.AttendeePW, m.ModeratorPW), a.key, m.Generation)
 }
 
 // nodeCall adds the row's passwords where the client sent none.

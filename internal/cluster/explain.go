@@ -51,11 +51,11 @@ func (c *Cluster) Explain(ctx context.Context, req CreateRequest) (Explanation, 
 	if err != nil {
 		return x, err
 	}
-	x.Call, _ = c.relayed(req.nodeCall(passwordOr(""), passwordOr("")), key, someGeneration)
+	x.Call, _, _ = c.relayed(req.nodeCall(passwordOr(""), passwordOr("")), key, someGeneration)
 	stays := found && c.explainHome(&x, &m)
 	switch {
 	case stays:
-		x.Call, _ = c.relayed(req.nodeCall(m.AttendeePW, m.ModeratorPW), key, m.Generation)
+		x.Call, _, _ = c.relayed(req.nodeCall(m.AttendeePW, m.ModeratorPW), key, m.Generation)
 	case c.full(&x, req.Frontend, key, found):
 	case x.Err != nil:
 		x.Refused = x.Err
@@ -199,7 +199,7 @@ func (c *Cluster) passOverBooked(ctx context.Context, x *Explanation, key b3scal
 // explainBreakout tells of a breakout room, which goes where its parent is.
 func (c *Cluster) explainBreakout(ctx context.Context, x *Explanation, req CreateRequest) error {
 	key := b3scale.MeetingKey{FrontendID: req.Frontend.ID, MeetingID: req.MeetingID}
-	x.Call, _ = c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
+	x.Call, _, _ = c.relayed(bbb.Call{Name: "create", Params: req.Params.Clone(), Form: req.Form, Body: req.Body}, key, 0)
 	parent := req.Params.Get("parentMeetingID")
 	if parent == "" {
 		x.Refused = bbb.ErrParentMissing

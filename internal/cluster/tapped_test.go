@@ -310,8 +310,8 @@ func (s tapped) Now(ctx context.Context) (b3scale.Micros, error) {
 
 func (s tapped) Close() error { return s.store.Close() }
 
-func (s tapped) AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (b3scale.Callback, bool, error) {
-	return tap2(ctx, s, "AddCallback", func() (b3scale.Callback, bool, error) { return s.store.AddCallback(ctx, c, tried) })
+func (s tapped) AddCallback(ctx context.Context, c b3scale.Callback, terms b3scale.CallbackTerms) (b3scale.Callback, bool, error) {
+	return tap2(ctx, s, "AddCallback", func() (b3scale.Callback, bool, error) { return s.store.AddCallback(ctx, c, terms) })
 }
 
 func (s tapped) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
@@ -348,4 +348,46 @@ func (s tapped) CallbackQueues(ctx context.Context) ([]b3scale.CallbackQueue, er
 
 func (s tapped) PurgeCallbacks(ctx context.Context, ended time.Duration) error {
 	return tap0(ctx, s, "PurgeCallbacks", func() error { return s.store.PurgeCallbacks(ctx, ended) })
+}
+
+func (s tapped) Recordings(ctx context.Context, q b3scale.RecordingQuery, yield func(b3scale.Recording)) (int, error) {
+	return tap1(ctx, s, "Recordings", func() (int, error) { return s.store.Recordings(ctx, q, yield) })
+}
+
+func (s tapped) Recording(ctx context.Context, id string) (b3scale.Recording, error) {
+	return tap1(ctx, s, "Recording", func() (b3scale.Recording, error) { return s.store.Recording(ctx, id) })
+}
+
+func (s tapped) CountRecordings(ctx context.Context) ([]b3scale.RecordingCount, error) {
+	return tap1(ctx, s, "CountRecordings", func() ([]b3scale.RecordingCount, error) { return s.store.CountRecordings(ctx) })
+}
+
+func (s tapped) EditRecordings(ctx context.Context, frontendID string, ids []string, edit func(*b3scale.Recording) error) error {
+	return tap0(ctx, s, "EditRecordings", func() error { return s.store.EditRecordings(ctx, frontendID, ids, edit) })
+}
+
+func (s tapped) BeginRecordingOp(ctx context.Context, op b3scale.RecordingOp, lease time.Duration) (b3scale.RecordingOp, error) {
+	return tap1(ctx, s, "BeginRecordingOp", func() (b3scale.RecordingOp, error) { return s.store.BeginRecordingOp(ctx, op, lease) })
+}
+
+func (s tapped) RenewRecordingOp(ctx context.Context, op b3scale.RecordingOp, lease time.Duration) (bool, error) {
+	return tap1(ctx, s, "RenewRecordingOp", func() (bool, error) { return s.store.RenewRecordingOp(ctx, op, lease) })
+}
+
+func (s tapped) CommitRecordingOp(ctx context.Context, op b3scale.RecordingOp,
+	settle func(now []b3scale.Recording) (put []b3scale.Recording, gone []string, err error),
+) (bool, error) {
+	return tap1(ctx, s, "CommitRecordingOp", func() (bool, error) { return s.store.CommitRecordingOp(ctx, op, settle) })
+}
+
+func (s tapped) FinishRecordingOp(ctx context.Context, op b3scale.RecordingOp) (bool, error) {
+	return tap1(ctx, s, "FinishRecordingOp", func() (bool, error) { return s.store.FinishRecordingOp(ctx, op) })
+}
+
+func (s tapped) TakeRecordingOps(ctx context.Context, ids []string, lease time.Duration, n int) ([]b3scale.RecordingOp, error) {
+	return tap1(ctx, s, "TakeRecordingOps", func() ([]b3scale.RecordingOp, error) { return s.store.TakeRecordingOps(ctx, ids, lease, n) })
+}
+
+func (s tapped) RecordingOps(ctx context.Context) ([]b3scale.RecordingOp, error) {
+	return tap1(ctx, s, "RecordingOps", func() ([]b3scale.RecordingOp, error) { return s.store.RecordingOps(ctx) })
 }

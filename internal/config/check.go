@@ -87,6 +87,7 @@ func (l *loader) check(cfg *Config) {
 	}
 	l.checkJWTSecrets(cfg)
 	l.checkCallbacks(cfg)
+	l.checkRecordings(cfg)
 	if !l.refused["B3SCALE_PROBE_INTERVAL"] && cfg.LostAfter < 3*cfg.ProbeInterval {
 		l.problem("B3SCALE_LOST_AFTER", "accepted: at least three times B3SCALE_PROBE_INTERVAL, which is %s", cfg.ProbeInterval)
 	}

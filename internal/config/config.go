@@ -26,8 +26,17 @@ type Config struct {
 	JWTSecret          b3scale.Secret `env:"B3SCALE_API_JWT_SECRET" secret:"true" accepts:"any text; at least 32 random bytes are advised" help:"signs and verifies the tokens of operators and node agents; unset: the REST API, the agent API and the console are off"`
 	JWTSecondarySecret b3scale.Secret `env:"B3SCALE_API_JWT_SECONDARY_SECRET" secret:"true" accepts:"any text, beside B3SCALE_API_JWT_SECRET; at least 32 random bytes are advised" help:"tokens signed with it are accepted too, while secrets are being rotated"`
 
-	APIURL        string                `env:"B3SCALE_API_URL" accepts:"http://… or https://… with a host and nothing behind the path" help:"where nodes reach this API, without /api/v1: what they tell of ended meetings and recordings is passed on to frontends from there; unset: nodes call frontends themselves, who cannot verify what they say"`
+	APIURL        string                `env:"B3SCALE_API_URL" accepts:"http://… or https://… with a host and nothing behind the path" help:"where nodes and browsers reach this API, without /api/v1: what nodes tell of ended meetings and recordings is passed on to frontends from there, and links to protected recordings lead there; unset: nodes call frontends themselves, who cannot verify what they say"`
 	CallbackAllow b3scale.CallbackAllow `env:"B3SCALE_CALLBACK_ALLOW" accepts:"a comma list of networks, addresses and host names such as 10.0.0.0/8,lms.internal" help:"where frontends may be told of their meetings and recordings although it is no public address"`
+
+	RecordingsPublished   string          `env:"B3SCALE_RECORDINGS_PUBLISHED_PATH" accepts:"an absolute path, apart from the other one" help:"base directory of the files of recordings that may be played; below it FORMAT/RECORDING; unset, like the next one: no recordings are kept"`
+	RecordingsUnpublished string          `env:"B3SCALE_RECORDINGS_UNPUBLISHED_PATH" accepts:"an absolute path, apart from the other one" help:"base directory of the files of all other recordings; no web server may show it"`
+	RecordingsInbox       string          `env:"B3SCALE_RECORDINGS_INBOX_PATH" accepts:"an absolute path: that of one of the two, or apart from both" help:"where nodes put the files of new recordings; unset: where B3SCALE_RECORDINGS_DEFAULT_VISIBILITY says"`
+	RecordingsVisibility  InboxVisibility `env:"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY" envDefault:"published" accepts:"published, unpublished" help:"which of the two directories is the inbox when none is set; says nothing of the recordings themselves"`
+	PlaybackHost          string          `env:"B3SCALE_RECORDINGS_PLAYBACK_HOST" accepts:"HOST, HOST:PORT, or http://… or https://… without user and query; https when it does not say" help:"the web server that plays recordings: it replaces the host in the addresses that nodes tell; unset: frontends get those as they are"`
+	PlayerPaths           PlayerPaths     `env:"B3SCALE_RECORDINGS_PLAYER_PATHS" envDefault:"/playback/presentation/" accepts:"a comma list of paths such as /playback/presentation/" help:"where that web server has files of the player, which everybody may see; recordings below them are protected all the same"`
+	CookieDomain          string          `env:"B3SCALE_RECORDINGS_COOKIE_DOMAIN" accepts:"a domain of two labels at least that the hosts of B3SCALE_API_URL and B3SCALE_RECORDINGS_PLAYBACK_HOST are in" help:"which hosts get the cookie that opens protected recordings; unset: the longest domain that both hosts are in, or only the host when they are the same"`
+	CookieOpens           CookieOpens     `env:"B3SCALE_RECORDINGS_COOKIE_OPENS" envDefault:"recording" accepts:"recording, frontend" help:"what a link to a protected recording opens: this recording, or all of its frontend"`
 
 	LogLevel  LogLevel  `env:"B3SCALE_LOG_LEVEL" envDefault:"info" accepts:"trace, debug, info, warn, error, fatal, panic or a number from -1 (trace) to 5 (panic)" help:"the least important messages that are logged"`
 	LogFormat LogFormat `env:"B3SCALE_LOG_FORMAT" envDefault:"structured" accepts:"structured, json, text, plain, console" help:"how messages look on standard error: structured and json are JSON, the others text"`
@@ -61,6 +70,8 @@ type Config struct {
 
 	EnvFiles []string            // files that were read because B3SCALE_DB_URL was empty, for the start-up log
 	NodeCAs  []*x509.Certificate // what NodeCAFile holds
+
+	ProtectedPlayback bool // all is there that protected recordings need; CookieDomain "" then means the host alone
 }
 
 // Options replaces what Load takes from the machine. The zero value is right

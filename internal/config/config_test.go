@@ -74,6 +74,10 @@ func TestDefaults(t *testing.T) {
 		MeetingSize:         15,
 		MeetingSizeHold:     10 * time.Minute,
 		MeetingSizeFade:     20 * time.Minute,
+
+		RecordingsVisibility: InboxPublished,
+		PlayerPaths:          PlayerPaths{"/playback/presentation/"},
+		CookieOpens:          CookieOpensRecording,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -299,8 +303,7 @@ func TestWarnings(t *testing.T) {
 		{"B3SCALE_JWT_SECRET=s3cret", "did you mean B3SCALE_API_JWT_SECRET?"},
 		{"B3SCALE_API_URL=", "B3SCALE_API_URL is not set: nodes call frontends themselves"},
 		{"B3SCALE_CALLBACK_ALLOW=10.0.0.0/8, lms.internal", ""},
-		{"B3SCALE_RECORDINGS_PUBLISHED_PATH=/p", "B3SCALE_RECORDINGS_PUBLISHED_PATH is set, but"},
-		{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH=/u", "B3SCALE_RECORDINGS_UNPUBLISHED_PATH is set, but"},
+		{"B3SCALE_RECORDINGS_INBOX_PATH=/i", "B3SCALE_RECORDINGS_INBOX_PATH is set, but without B3SCALE_RECORDINGS_PUBLISHED_PATH and"},
 		{"B3SCALE_CMD_WORKER_POOL_SIZE=0", "B3SCALE_CMD_WORKER_POOL_SIZE is set, but"},
 		{"B3SCALE_RECORDINGS_PUBLISHED_PATH=", ""},
 		{"B3SCALE_DB_LISTEN_URL=postgres://b3scale:s3cret@db/b3scale", "B3SCALE_DB_LISTEN_URL is set, but the database is SQLite"},

@@ -18,11 +18,6 @@ type unusedVariable struct {
 // expects something of it and must hear that it does not happen.
 var later = []unusedVariable{
 	{"B3SCALE_CMD_WORKER_POOL_SIZE", "does not use it: it has no worker pool", false},
-	{"B3SCALE_RECORDINGS_DEFAULT_VISIBILITY", "does not use it yet: it keeps no recordings", false},
-	{"B3SCALE_RECORDINGS_INBOX_PATH", "does not use it yet: it keeps no recordings", false},
-	{"B3SCALE_RECORDINGS_PLAYBACK_HOST", "does not use it yet: it keeps no recordings", false},
-	{"B3SCALE_RECORDINGS_PUBLISHED_PATH", "does not use it yet: it keeps no recordings", false},
-	{"B3SCALE_RECORDINGS_UNPUBLISHED_PATH", "does not use it yet: it keeps no recordings", false},
 }
 
 // elsewhere are settings of other programs that often share an env file.

@@ -91,6 +91,9 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	register(m, parseAccessLog)
 	register(m, parseNetworks)
 	register(m, parseResources)
+	register(m, parseInboxVisibility)
+	register(m, parseCookieOpens)
+	register(m, parsePlayerPaths)
 	register(m, b3scale.ParseCallbackAllow)
 	return m
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // derived are the fields of Config that no variable sets.
-var derived = map[string]bool{"EnvFiles": true, "NodeCAs": true}
+var derived = map[string]bool{"EnvFiles": true, "NodeCAs": true, "ProtectedPlayback": true}
 
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()

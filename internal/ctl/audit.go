@@ -73,7 +73,7 @@ func (s *session) showAuditCommand() *cobra.Command {
 }
 
 // auditKinds are the kinds of objects of which the audit tells changes.
-var auditKinds = []string{"frontend", "frontend_defaults", "backend", "meeting", "callback", "command", "database", "log"}
+var auditKinds = []string{"frontend", "frontend_defaults", "backend", "meeting", "recording", "callback", "command", "database", "log"}
 
 func unknownKind(kind string) error {
 	advice := didYouMean(kind, auditKinds)

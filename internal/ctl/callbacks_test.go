@@ -13,7 +13,7 @@ import (
 func (w *world) tell(target, id string) {
 	w.Helper()
 	token, err := auth.NewKeys(apiSecret, "").MintCallback(b3scale.CallbackTicket{
-		FrontendID: w.app.Cluster().Frontend("moodle").ID, Target: target, Kind: b3scale.CallbackEnd, MeetingID: id, Generation: 1,
+		FrontendID: w.app.Cluster().Frontend("moodle").ID, Target: target, Kind: b3scale.CallbackEnd, MeetingID: id, Origin: b3scale.Origin{Generation: 1},
 	})
 	if err != nil {
 		w.Fatal(err)

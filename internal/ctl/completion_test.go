@@ -23,6 +23,8 @@ func TestCompletionWords(t *testing.T) {
 	w := newWorld(t, 2).withAll()
 	w.meeting("physics-101")
 	w.meeting("chemistry")
+	w.imports("abc-1", "video")
+	w.imports("abd-2", "video")
 	one, two := w.nodes[0].BaseURL(), w.nodes[1].BaseURL()
 	for line, want := range map[string][]string{
 		"show b":                             {"backend", "backends"},
@@ -46,6 +48,13 @@ func TestCompletionWords(t *testing.T) {
 		"end meeting p":                      {"physics-101"},
 		"--output ":                          {"plain", "table", "json", "yaml"},
 		"set recording-visibility ID ":       visibilities,
+		"set recording-visibility ":          {"abc-1", "abd-2"},
+		"show recording abd":                 {"abd-2"},
+		"delete recording x":                 {},
+		"move recording ":                    {"abc-1", "abd-2"},
+		"move recording abc-1 --frontend ":   {"moodle"},
+		"recordings import --frontend ":      {"moodle"},
+		"recordings ":                        {"check", "import"},
 		"auth create_access_token --scopes ": knownScopes,
 		"completion ":                        {"bash", "fish", "zsh"},
 	} {

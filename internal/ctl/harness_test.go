@@ -50,12 +50,14 @@ type world struct {
 	app   *app.App
 	url   string
 	home  string // of the operator
+	trees string // of recordings
 	nodes []*bbbtest.Node
 }
 
 func newWorld(t testing.TB, nodes int) *world {
 	t.Helper()
-	w := &world{TB: t, home: t.TempDir()}
+	w := &world{TB: t, home: t.TempDir(), trees: t.TempDir()}
+	makeTrees(t, w.trees)
 	for _, secret := range []string{apiSecret, nodeSecret, feSecret} {
 		logtest.Secret(secret)
 	}
@@ -67,7 +69,8 @@ func newWorld(t testing.TB, nodes int) *world {
 	}
 	cfg, _, err := config.Load([]string{
 		"B3SCALE_DB_URL=sqlite:" + filepath.Join(t.TempDir(), "b3scale.db"), "B3SCALE_LISTEN_HTTP=127.0.0.1:0",
-		"B3SCALE_API_JWT_SECRET=" + apiSecret,
+		"B3SCALE_API_JWT_SECRET=" + apiSecret, "B3SCALE_RECORDINGS_PUBLISHED_PATH=" + filepath.Join(w.trees, "published"),
+		"B3SCALE_RECORDINGS_UNPUBLISHED_PATH=" + filepath.Join(w.trees, "unpublished"), "B3SCALE_RECORDINGS_INBOX_PATH=" + filepath.Join(w.trees, "inbox"),
 	}, config.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +91,16 @@ func newWorld(t testing.TB, nodes int) *world {
 	}
 	w.url = w.app.URL()
 	return w
+}
+
+// makeTrees makes the directories of recordings.
+func makeTrees(t testing.TB, dir string) {
+	t.Helper()
+	for _, tree := range []string{"published", "unpublished", "inbox"} {
+		if err := os.MkdirAll(filepath.Join(dir, tree), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // withAll adds every node as a backend, and the frontend moodle. The operator

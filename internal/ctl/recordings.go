@@ -1,128 +1,131 @@
 package ctl
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"b3scale"
 	"b3scale/internal/apiclient"
 )
 
-// recording is what we show of one. The contract of this version has none; the
-// routes are those of servers that do.
-type recording struct {
-	ID        string `json:"record_id"`
-	Recording struct {
-		EndTime  json.Number
-		State    string
-		Metadata map[string]string
-	} `json:"recording"`
-}
-
-const recordingsPath = "/api/v1/recordings"
-
-// call asks for a route that is not in the contract.
-func (s *session) call(ctx context.Context, method, path string, query url.Values, in any) ([]byte, error) {
-	inner, ok := s.client.ClientInterface.(*apiclient.Client)
-	if !ok {
-		return nil, errors.New("the client of the API is not what was generated")
-	}
-	address := strings.TrimRight(inner.Server, "/") + path
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	var body io.Reader
-	if in != nil {
-		body = bytes.NewReader(asText(in))
-	}
-	request, err := http.NewRequestWithContext(ctx, method, address, body)
-	if err != nil {
-		return nil, err
-	}
-	if in != nil {
-		request.Header.Set("Content-Type", jsonType)
-	}
-	answer, err := inner.Client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	return io.ReadAll(answer.Body)
-}
-
 func (s *session) showRecordingsCommand() *cobra.Command {
-	var key, id string
+	var key, id, meeting, prefix, state, since, until string
+	var limit int
 	cmd := &cobra.Command{
 		Use:   "recordings",
-		Short: "list the recordings of a frontend",
-		Args:  wants(),
+		Short: "list recordings",
+		Long: "List recordings, the newest meeting first: id, end of the meeting in milliseconds since 1970, and its name. A time\n" +
+			"is like 2026-01-06T10:00:00Z or 2026-01-06, or says how long ago, like 36h.",
+		Example: "  b3scalectl show recordings --frontend moodle --since 24h -o table",
+		Args:    wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			if key == "" && id == "" {
-				return errors.New("which frontend? Add --frontend KEY or --frontend-id ID")
+			var params apiclient.RecordingsListParams
+			var err error
+			if params.From, err = millis("since", since); err != nil {
+				return err
+			}
+			if params.To, err = millis("until", until); err != nil {
+				return err
+			}
+			for _, filter := range []struct {
+				to    **string
+				value *string
+			}{{&params.FrontendID, &id}, {&params.MeetingID, &meeting}, {&params.RecordID, &prefix}, {&params.State, &state}} {
+				if *filter.value != "" {
+					*filter.to = filter.value
+				}
+			}
+			if limit > 0 {
+				params.Limit = &limit
 			}
 			if err := s.login(ctx, looks); err != nil {
 				return err
 			}
-			query := url.Values{"frontend_id": {id}}
-			if id == "" {
+			if key != "" && id == "" {
 				f, err := s.frontend(ctx, key)
 				if err != nil {
 					return err
 				}
-				query = url.Values{"frontend_key": {f.BBB.Key}}
+				params.FrontendKey = &f.BBB.Key
 			}
-			answer, err := s.call(ctx, http.MethodGet, recordingsPath, query, nil)
-			if apiclient.IsNotFound(err) {
-				return errNoRecordings
-			}
+			answer, err := s.client.RecordingsListWithResponse(ctx, &params)
 			if err != nil {
 				return err
 			}
-			var all []recording
-			if err := json.Unmarshal(answer, &all); err != nil {
-				return errors.New("the answer is not a list of recordings")
-			}
-			return s.show(answer, func() {
+			all := *answer.JSON200
+			return s.show(answer.Body, func() {
 				s.say("Recording\tTimestamp\tMeeting")
-				for _, r := range all {
-					s.say("%s %s %s", r.ID, string(r.Recording.EndTime), r.Recording.Metadata["meetingName"])
+				for i := range all {
+					s.say("%s %d %s", all[i].RecordID, all[i].Recording.EndTime, all[i].Recording.Metadata["meetingName"])
 				}
 			}, func() table { return recordingTable(all) })
 		},
 	}
-	cmd.Flags().StringVar(&key, "frontend", "", "key of the frontend; -fe does, too")
-	cmd.Flags().StringVar(&id, "frontend-id", "", "id of the frontend; -feid does, too")
+	flags := cmd.Flags()
+	flags.StringVar(&key, "frontend", "", "only those of the frontend with this key; -fe does, too")
+	flags.StringVar(&id, "frontend-id", "", "only those of the frontend with this id; -feid does, too")
+	flags.StringVar(&meeting, "meeting", "", "only those of meetings with this id, as the frontend chose it or as the nodes know it")
+	flags.StringVar(&prefix, "id", "", "only those whose id begins so")
+	flags.StringVar(&state, "state", "", "only those in this state, such as published or unpublished")
+	flags.StringVar(&since, "since", "", "only meetings that began then or later")
+	flags.StringVar(&until, "until", "", "only meetings that began before then")
+	flags.IntVar(&limit, "limit", 0, "at most so many; 0: all")
 	s.completesFlag(cmd, "frontend", s.completeKeys)
+	s.completes(cmd, "state", b3scale.StatePublished, b3scale.StateUnpublished)
 	return cmd
 }
 
-var errNoRecordings = errors.New("this server has no recordings: they are switched off, or it is too old for this")
+// millis is a time as the API takes it; nil when there is none.
+func millis(flag, value string) (*string, error) {
+	at, err := parseTime(flag, value)
+	if at == nil {
+		return nil, err
+	}
+	return new(strconv.FormatInt(at.UnixMilli(), 10)), err
+}
 
-func recordingTable(all []recording) table {
-	t := table{header: []string{"RECORDING", "ENDED", "STATE", "MEETING"}}
-	for _, r := range all {
-		ended := ""
-		if ms, err := r.Recording.EndTime.Int64(); err == nil {
-			ended = moment(time.UnixMilli(ms))
+func recordingTable(all []apiclient.Recording) table {
+	t := table{header: []string{"RECORDING", "ENDED", "STATE", "SEEN BY", "FRONTEND", "FORMATS", "MEETING"}}
+	for i := range all {
+		r := &all[i].Recording
+		state := text(r.State)
+		if r.Published {
+			state = state.in(good)
 		}
-		t.add(text(r.ID), text(ended), text(r.Recording.State), text(r.Recording.Metadata["meetingName"]))
+		frontend, _, _ := b3scale.DecodeMeetingID(r.MeetingID)
+		formats := make([]string, len(r.Formats))
+		for j := range formats {
+			formats[j] = r.Formats[j].Type
+		}
+		t.add(text(all[i].RecordID), text(moment(time.UnixMilli(r.EndTime))), state, text(visibilityOf(r)), text(frontend), text(strings.Join(formats, " ")), text(r.Name))
 	}
 	return t
 }
 
+// visibilityOf is what set recording-visibility would have to be told.
+func visibilityOf(r *apiclient.RecordingData) string {
+	listed, protected := r.Metadata[b3scale.MetaListed] == "true", r.Metadata[b3scale.MetaProtect] == "true"
+	switch {
+	case !r.Published:
+		return string(b3scale.RecordingUnpublished)
+	case listed && protected:
+		return string(b3scale.RecordingPublicProtected)
+	case listed:
+		return string(b3scale.RecordingPublic)
+	case protected:
+		return string(b3scale.RecordingProtected)
+	}
+	return string(b3scale.RecordingPublished)
+}
+
 func (s *session) showRecordingCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "recording ID",
 		Short: "show one recording, always as JSON or YAML",
 		Args:  wants("ID"),
@@ -130,59 +133,54 @@ func (s *session) showRecordingCommand() *cobra.Command {
 			if err := s.login(cmd.Context(), looks); err != nil {
 				return err
 			}
-			answer, err := s.call(cmd.Context(), http.MethodGet, recordingsPath+"/"+url.PathEscape(args[0]), nil, nil)
-			if apiclient.IsNotFound(err) {
-				return fmt.Errorf("recording not found: %q, or %w", args[0], errNoRecordings)
-			}
+			answer, err := s.client.RecordingsReadWithResponse(cmd.Context(), args[0])
 			if err != nil {
-				return err
+				return noRecording(args[0], err)
 			}
 			if s.output == asYAML {
-				return s.showYAML(answer)
+				return s.showYAML(answer.Body)
 			}
-			return s.showJSON(answer)
+			return s.showJSON(answer.Body)
 		},
 	}
+	cmd.ValidArgsFunction = s.completeRecordings
+	return cmd
 }
 
-var visibilities = []string{"unpublished", "published", "protected", "public", "public_protected"}
+// noRecording tells of an answer to a question for one recording. The server
+// may have none at all, and says so.
+func noRecording(id string, err error) error {
+	if apiclient.IsNotFound(err) {
+		return fmt.Errorf("recording not found: %q: %w", id, err)
+	}
+	return err
+}
 
-func (s *session) setVisibilityCommand(c *change) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "recording-visibility ID VISIBILITY",
-		Short: "publish, protect or hide a recording",
-		Long:  "Change who may see a recording: " + strings.Join(visibilities, ", ") + ".",
-		Args:  wants("ID", "VISIBILITY"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, visibility := args[0], args[1]
-			if !slices.Contains(visibilities, visibility) {
-				return fmt.Errorf("unknown visibility %q%s", visibility, didYouMean(visibility, visibilities))
-			}
-			if err := s.login(cmd.Context(), changes); err != nil {
-				return err
-			}
-			s.say("setting visibility of %s to %s", id, visibility)
-			if c.dry {
-				s.say("skipping visibility update")
-				return nil
-			}
-			_, err := s.call(cmd.Context(), http.MethodPost, "/api/v1/recordings-visibility", nil,
-				map[string]string{"record_id": id, "visibility": visibility})
-			if apiclient.IsNotFound(err) {
-				return fmt.Errorf("recording not found: %q, or %w", id, errNoRecordings)
-			}
-			if err != nil {
-				return err
-			}
-			s.say("Ok.")
-			return nil
-		},
+// recording is one that is to be changed.
+func (s *session) recording(ctx context.Context, id string) (*apiclient.Recording, error) {
+	if err := s.login(ctx, changes); err != nil {
+		return nil, err
 	}
-	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 1 {
-			return visibilities, cobra.ShellCompDirectiveNoFileComp
+	answer, err := s.client.RecordingsReadWithResponse(ctx, id)
+	if err != nil {
+		return nil, noRecording(id, err)
+	}
+	return answer.JSON200, nil
+}
+
+// offered is how many recordings a shell offers.
+const offered = 200
+
+func (s *session) completeRecordings(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return s.complete(cmd, args, begun, func(ctx context.Context) ([]string, error) {
+		answer, err := s.client.RecordingsListWithResponse(ctx, &apiclient.RecordingsListParams{RecordID: &begun, Limit: new(offered)})
+		if err != nil {
+			return nil, err
 		}
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return cmd
+		var ids []string
+		for i := range *answer.JSON200 {
+			ids = append(ids, (*answer.JSON200)[i].RecordID)
+		}
+		return ids, nil
+	})
 }

@@ -69,7 +69,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return s.checkOutput() }
 	root.AddCommand(
 		s.statusCommand(), s.showCommand(), s.setCommand(), s.deleteCommand(), s.enableCommand(), s.disableCommand(),
-		s.drainCommand(), s.endCommand(), s.replayCommand(), s.declareLostCommand(), s.createMeetingCommand(), s.explainCommand(), s.dbCommand(),
+		s.drainCommand(), s.endCommand(), s.replayCommand(), s.moveCommand(), s.recordingsCommand(), s.declareLostCommand(), s.createMeetingCommand(), s.explainCommand(), s.dbCommand(),
 		s.authCommand(), s.versionCommand(), s.contractCommand(), s.completionCommand(),
 	)
 	root.InitDefaultHelpCmd()

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 						logtest.Node(t, n, attendee)
 						env.Setenv(node, n.BaseURL())
 					}
+					makeTrees(t, filepath.Join(env.WorkDir, "recordings"))
 					env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 					env.Setenv("B3SCALE_DB_URL", url(env.WorkDir))
 					env.Setenv("SECRET", logtest.Secret(apiSecret))
@@ -65,6 +66,9 @@ func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	cmd.Env = []string{
 		"B3SCALE_DB_URL=" + ts.Getenv("B3SCALE_DB_URL"), "B3SCALE_API_JWT_SECRET=" + ts.Getenv("SECRET"),
 		"B3SCALE_LISTEN_HTTP=127.0.0.1:0", "B3SCALE_LOG_FORMAT=json", "B3SCALE_LOG_LEVEL=" + logtest.Level(), "HOME=" + ts.Getenv("HOME"),
+	}
+	for _, tree := range []string{"published", "unpublished", "inbox"} {
+		cmd.Env = append(cmd.Env, "B3SCALE_RECORDINGS_"+strings.ToUpper(tree)+"_PATH="+filepath.Join(ts.Getenv("WORK"), "recordings", tree))
 	}
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Stderr = &log

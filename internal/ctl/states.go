@@ -99,11 +99,11 @@ func (s *session) activeCommand(verb, short string, active bool, dry *bool) *cob
 
 func (s *session) deleteCommand() *cobra.Command {
 	var dry, force bool
-	cmd := group("delete", "remove backends and frontends, give up callbacks", "d", "del", "rm")
+	cmd := group("delete", "remove backends, frontends and recordings, give up callbacks", "d", "del", "rm")
 	cmd.PersistentFlags().BoolVar(&dry, "dry", false, "only say what would be done")
 	cmd.PersistentFlags().BoolVarP(&force, "force", "f", false, "delete a backend now, and forget its meetings")
 	s.asks(cmd)
-	cmd.AddCommand(s.deleteBackendCommand(&dry, &force), s.deleteFrontendCommand(&dry), s.deleteCallbackCommand(&dry))
+	cmd.AddCommand(s.deleteBackendCommand(&dry, &force), s.deleteFrontendCommand(&dry), s.deleteRecordingCommand(&dry), s.deleteCallbackCommand(&dry))
 	return cmd
 }
 

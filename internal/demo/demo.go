@@ -70,10 +70,14 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 	for _, s := range servers {
 		defer s.stop()
 	}
+	kept, err := newShelf(dir, log)
+	if err != nil {
+		return err
+	}
 	var all []*bbbtest.Node
 	var backends []b3scale.Backend
 	for i := range nodes {
-		opts := bbbtest.Options{Name: fmt.Sprintf("bbb%d", i+1), Secret: b3scale.NewID()}
+		opts := bbbtest.Options{Name: fmt.Sprintf("bbb%d", i+1), Secret: b3scale.NewID(), RecordingsDir: kept.inbox(), Published: kept.published(ctx)}
 		if why == nil {
 			opts.Events = servers[i].publish
 		}
@@ -93,7 +97,12 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 	if err != nil {
 		return err
 	}
-	a, err := start(ctx, filepath.Join(dir, "b3scale.db"), listen, secret, backends, log)
+	told, err := listenForEnds(ctx)
+	if err != nil {
+		return err
+	}
+	defer told.close()
+	a, err := start(ctx, filepath.Join(dir, "b3scale.db"), listen, secret, kept, backends, log)
 	if err != nil {
 		return err
 	}
@@ -102,6 +111,7 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 			err = stopErr
 		}
 	}()
+	kept.open(a.URL(), token)
 	if why == nil {
 		var stop func()
 		stop, why = startAgents(ctx, a, keys, dir, all, servers, log)
@@ -112,24 +122,49 @@ func run(ctx context.Context, once bool, listen string, log *slog.Logger, stdout
 	}
 	frontend := bbb.Node{BaseURL: a.URL() + "/bbb/" + frontendKey + "/bigbluebutton/api/", Secret: frontendSecret}
 	if once {
-		return drive(ctx, frontend, a.URL(), token, counting(why), backends, stdout)
+		return drive(ctx, frontend, told, a.URL(), token, counting(why), backends, stdout)
 	}
-	invite(stdout, frontend, a.URL(), token, counting(why), backends)
-	<-ctx.Done()
+	invite(stdout, frontend, told, a.URL(), token, counting(why), backends)
+	for id, err := told.wait(ctx); err == nil; id, err = told.wait(ctx) {
+		_, _ = fmt.Fprintf(stdout, "The frontend is told that %s is over.\n", id)
+	}
 	_, _ = fmt.Fprintln(stdout, "\nStopping.")
 	return nil
 }
 
-// start runs b3scaled on a fresh database.
-func start(ctx context.Context, database, listen string, secret b3scale.Secret, backends []b3scale.Backend, log *slog.Logger) (*app.App, error) {
-	if conn, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen); err == nil {
-		_ = conn.Close()
-	} else {
-		listen = "127.0.0.1:0" // the usual port is in use, perhaps by another demo
+// start runs b3scaled on a fresh database. Servers must know where it listens
+// before it does: a free port may be taken meanwhile, and then it is another.
+func start(ctx context.Context, database, listen string, secret b3scale.Secret, kept *shelf, backends []b3scale.Backend, log *slog.Logger) (a *app.App, err error) {
+	for range 5 {
+		if listen, err = free(ctx, listen); err != nil {
+			return nil, err
+		}
+		a, err = startAt(ctx, database, listen, secret, kept, backends, log)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return a, err
+		}
 	}
-	cfg, _, err := config.Load([]string{
-		"B3SCALE_DB_URL=sqlite:" + database, "B3SCALE_LISTEN_HTTP=" + listen, "B3SCALE_API_JWT_SECRET=" + secret.Reveal(),
-	}, config.Options{})
+	return nil, err
+}
+
+// free is the address itself, or one with another port if it is in use, perhaps
+// by another demo.
+func free(ctx context.Context, address string) (string, error) {
+	conn, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		conn, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", err
+	}
+	return conn.Addr().String(), conn.Close()
+}
+
+func startAt(ctx context.Context, database, listen string, secret b3scale.Secret, kept *shelf, backends []b3scale.Backend, log *slog.Logger) (*app.App, error) {
+	cfg, _, err := config.Load(append(kept.settings(),
+		"B3SCALE_DB_URL=sqlite:"+database, "B3SCALE_LISTEN_HTTP="+listen, "B3SCALE_API_JWT_SECRET="+secret.Reveal(),
+		"B3SCALE_API_URL=http://"+listen, "B3SCALE_CALLBACK_ALLOW=127.0.0.1",
+	), config.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +185,7 @@ func start(ctx context.Context, database, listen string, secret b3scale.Secret, 
 }
 
 // invite prints what a newcomer needs to look around.
-func invite(out io.Writer, frontend bbb.Node, url, token, counting string, backends []b3scale.Backend) {
-	const create = "name=Physics+101&meetingID=physics-101"
+func invite(out io.Writer, frontend bbb.Node, told *listener, url, token, counting string, backends []b3scale.Backend) {
 	_, _ = fmt.Fprintf(out, `b3scale is running with %d simulated BigBlueButton servers,
 %s.
 
@@ -173,6 +207,9 @@ the servers; every join then lands on the same one.
   4. list      %s
 
   5. end       %s
+     The server tells b3scale, and b3scale tells the frontend: see below.
+
+  6. recording %s
 
 Operators use the REST API, described at %s/docs/api/v1:
 
@@ -180,11 +217,12 @@ Operators use the REST API, described at %s/docs/api/v1:
 
 The servers:
 `, len(backends), counting, frontend.BaseURL, frontend.Secret, url,
-		frontend.URL("create", create),
+		frontend.URL("create", told.createQuery()),
 		frontend.URL("join", "fullName=Ada&meetingID=physics-101&role=MODERATOR"),
 		frontend.URL("join", "fullName=Bob&meetingID=physics-101&role=VIEWER"),
 		frontend.URL("getMeetings", ""),
 		frontend.URL("end", "meetingID=physics-101"),
+		frontend.URL("getRecordings", "meetingID=physics-101"),
 		url, token, url)
 	for _, b := range backends {
 		_, _ = fmt.Fprintf(out, "  %s\n", b.Host)

@@ -109,6 +109,8 @@ func once(t *testing.T, path, counting string) {
 		"REST API     3 backends are ready, 2 people are on them",
 		"end          SUCCESS, sentEndMeetingRequest",
 		"getMeetings  SUCCESS, noMeetings: the meeting has ended",
+		"callback     the frontend is told that physics-101 is over",
+		"recording    physics-101 is published as presentation at http://",
 		"Everything as expected.",
 	}
 	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
@@ -185,6 +187,7 @@ func invitation(t *testing.T, path, counting string) {
 		body   string
 	}{
 		{"create", 200, "SUCCESS"}, {"join", 302, ""}, {"join", 302, ""}, {"getMeetings", 200, "physics-101"}, {"end", 200, "sentEndMeetingRequest"},
+		{"getRecordings", 200, "SUCCESS"},
 	}
 	if len(calls) != len(want) {
 		t.Fatalf("got %d addresses, want %d: %s", len(calls), len(want), &text)
@@ -200,6 +203,9 @@ func invitation(t *testing.T, path, counting string) {
 		if err != nil || resp.StatusCode != w.status || !strings.Contains(string(body), w.body) || !strings.Contains(calls[i], "/api/"+w.call+"?") {
 			t.Errorf("%s: got %d %s (%v), want %d %s of %s", calls[i], resp.StatusCode, body, err, w.status, w.body, w.call)
 		}
+	}
+	for lines.Scan() && lines.Text() != "The frontend is told that physics-101 is over." {
+		text.WriteString(lines.Text() + "\n") // or until the process has closed it
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

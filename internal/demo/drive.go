@@ -19,10 +19,10 @@ const meetingID = "physics-101"
 
 // drive goes the way of one meeting through the real door, and is surprised
 // by anything unexpected.
-func drive(ctx context.Context, frontend bbb.Node, url, token, counting string, backends []b3scale.Backend, out io.Writer) error {
+func drive(ctx context.Context, frontend bbb.Node, told *listener, url, token, counting string, backends []b3scale.Backend, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	d := &driver{frontend: frontend, out: out, http: &http.Client{
+	d := &driver{frontend: frontend, told: told, out: out, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	defer d.http.CloseIdleConnections()
@@ -37,6 +37,8 @@ func drive(ctx context.Context, frontend bbb.Node, url, token, counting string, 
 		d.getMeetings,
 		func(ctx context.Context) error { return d.backends(ctx, url, token) },
 		d.end,
+		d.hear,
+		d.recording,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -48,6 +50,7 @@ func drive(ctx context.Context, frontend bbb.Node, url, token, counting string, 
 
 type driver struct {
 	frontend bbb.Node
+	told     *listener
 	http     *http.Client
 	out      io.Writer
 
@@ -70,7 +73,7 @@ func (d *driver) waitReady(ctx context.Context, url string) error {
 }
 
 func (d *driver) create(ctx context.Context) error {
-	answer, err := d.call(ctx, "create", "name=Physics+101&meetingID="+meetingID)
+	answer, err := d.call(ctx, "create", d.told.createQuery())
 	if err != nil {
 		return err
 	}
@@ -83,7 +86,7 @@ func (d *driver) create(ctx context.Context) error {
 }
 
 func (d *driver) createAgain(ctx context.Context) error {
-	answer, err := d.call(ctx, "create", "name=Physics+101&meetingID="+meetingID)
+	answer, err := d.call(ctx, "create", d.told.createQuery())
 	if err != nil {
 		return err
 	}
@@ -194,6 +197,18 @@ func (d *driver) end(ctx context.Context) error {
 			return errors.New("the meeting did not end")
 		}
 	}
+}
+
+// hear waits for what the server tells the frontend.
+func (d *driver) hear(ctx context.Context) error {
+	id, err := d.told.wait(ctx)
+	if err == nil && id != meetingID {
+		err = fmt.Errorf("the frontend was told of the end of %q", id)
+	}
+	if err == nil {
+		d.say("callback", "the frontend is told that %s is over", id)
+	}
+	return err
 }
 
 func (d *driver) say(call, format string, args ...any) {

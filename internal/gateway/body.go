@@ -24,9 +24,7 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 	if problem != nil {
 		return "", problem
 	}
-	if g.opts.WriteTimeout > 0 { // a long upload must not eat up the time of the answer
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
-	}
+	g.timeForAnswer(w)
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) == 0 {
 		return "", nil
@@ -52,6 +50,13 @@ func (g *Gateway) readBody(w http.ResponseWriter, req *request, call handler) (f
 		return form, nil
 	}
 	return "", refuse(bbb.ErrContentType)
+}
+
+// timeForAnswer begins when a body has come: a long upload must not eat it up.
+func (g *Gateway) timeForAnswer(w http.ResponseWriter) {
+	if g.opts.WriteTimeout > 0 {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
+	}
 }
 
 // takesPresentations tells whether more may come than a form. Without a query

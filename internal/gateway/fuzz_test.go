@@ -26,7 +26,11 @@ const (
 // and no server error, and without a right checksum no node is asked and
 // nothing is written.
 func FuzzGateway(f *testing.F) {
-	base := newHarness(f, setup{nodes: []bbbtest.Options{{ExtraElements: unknown}}})
+	library := &shelf{}
+	base := newHarness(f, setup{nodes: []bbbtest.Options{{ExtraElements: unknown}}, gateway: gateway.Options{Recordings: library}})
+	library.store = base.store
+	base.put(base.one, physics(), staff())
+	base.put(base.two, foreign())
 	base.set(base.one, func(s *b3scale.FrontendSettings) { s.Hosts = []string{hostOne} })
 	base.create("room")
 	base.claim("pending")
@@ -54,6 +58,14 @@ func FuzzGateway(f *testing.F) {
 		{"GET", "/bbb/fe1/api/end", "meetingID=room&meetingID=room", "", "", signQuery},
 		{"GET", "/bbb/fe1/api/sendChatMessage", "meetingID=room&message=%F0%9F%91%8B", "", "", signQuery},
 		{"GET", "/bbb/fe1/api/getRecordings", "recordID=a", "", "", signQuery},
+		{"GET", "/bbb/fe1/api/getRecordings", "recordID=332a,%25&meetingID=phys-101-spring&state=any&meta_bbb-origin=%25oo%25&protect=&limit=2&offset=0", "", "", signQuery},
+		{"POST", "/bbb/fe1/api/getRecordings", "meetingID=%2525%252B&state=deleted,any", formType, "recordID=b", signQuery},
+		{"GET", "/bbb/fe1/api/publishRecordings", "publish=%26true&recordID=" + physicsID, "", "", signQuery},
+		{"GET", "/bbb/fe1/api/publishRecordings", "publish=false&recordID=" + physicsID + "," + staffID, "", "", signQuery},
+		{"POST", "/bbb/fe1/api/updateRecordings", "meta_A.b=%3Cx%3E&META_meetingid=1&protect=true&meta_gone=&recordID=" + physicsID, "", "", signQuery},
+		{"GET", "/bbb/fe1/api/deleteRecordings", "recordID=" + physicsID, "", "", signQuery},
+		{"GET", "/bbb/fe1/api/getRecordingTextTracks", "recordID=" + foreignID, "", "", signQuery},
+		{"POST", "/bbb/fe1/api/putRecordingTextTrack", "lang=en&kind=captions&recordID=" + physicsID, "multipart/form-data; boundary=x", multipartTrack(3), signQuery},
 		{"DELETE", "/bbb/fe1/api/create", "", "", "", signQuery},
 		{"GET", "/bbb/off/api/create", "name=Room&meetingID=room", "", "", signQuery},
 		{"GET", retryAddress(signed("join", "meetingID=pending&fullName=x")), "n=3", "", "", asBrowser},
@@ -107,6 +119,12 @@ func FuzzGateway(f *testing.F) {
 		}
 		if !proven {
 			h.untouched("without a right checksum")
+		}
+		if strings.Contains(got.body, foreign().Name) && strings.Contains(path, keyOne) {
+			t.Errorf("tells of a recording of another: %v", got)
+		}
+		if proven && strings.HasSuffix(call, "Recordings") {
+			h.put(h.one, physics(), staff())
 		}
 		h.forget()
 		h.checkLog()

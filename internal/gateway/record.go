@@ -34,6 +34,7 @@ var results = func() map[string]bool {
 		"missingParamFullName", "missingParamMeetingID", "missingParamRecordID", "noRecordings", "nonUniqueVoiceBridge",
 		"notFound", "nullError", "paramError", "parentMeetingDoesNotExist", "parentMeetingIDMissing", "sizeError",
 		"unexpectedError", "unsupportedContentType", "unsupportedRequest", "validationError",
+		"empty_uploaded_text_track", "invalidKind", "invalidLang", "missingParamPublish", "noCaptionsFound", "upload_text_track_failed",
 		gatewayErrorKey, "attendeesLimitReached", "meetingsLimitReached", "rateLimitExceeded",
 	} {
 		known[key] = true

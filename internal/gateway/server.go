@@ -41,6 +41,8 @@ type Options struct {
 	Done            func(Record)   // hears what became of every request; nil: nobody does
 	Unproven        func(string)   // hears of wrong checksums, with the key of the frontend that was meant or ""; nil: nobody does
 	Trusted         []netip.Prefix // reverse proxies whose X-Forwarded-Host is believed
+	Recordings      Recordings     // nil: there are none
+	Playback        Playback       // nil: recordings are played where they were made, protected ones nowhere
 }
 
 // Gateway serves the BBB API.
@@ -76,6 +78,12 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 	if opts.NodeCalls == 0 {
 		opts.NodeCalls = 128
 	}
+	if opts.Recordings == nil {
+		opts.Recordings = noRecordings{}
+	}
+	if opts.Playback == nil {
+		opts.Playback = storedLinks{}
+	}
 	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID(), bodies: semaphore.NewWeighted(opts.MaxBodies)}
 	g.calls = map[string]handler{
 		"create":           {do: g.create, meeting: true, xml: true, effect: true, node: true},
@@ -86,6 +94,13 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 		"getMeetings":      {do: g.getMeetings},
 		"insertDocument":   {do: g.forward, meeting: true, xml: true, effect: true, node: true},
 		"sendChatMessage":  {do: g.sendChatMessage, meeting: true, effect: true, node: true},
+
+		"getRecordings":          {do: g.getRecordings, recordings: true},
+		"publishRecordings":      {do: g.publishRecordings, recordings: true, effect: true, only: http.MethodGet},
+		"updateRecordings":       {do: g.updateRecordings, recordings: true, effect: true},
+		"deleteRecordings":       {do: g.deleteRecordings, recordings: true, effect: true, only: http.MethodGet},
+		"getRecordingTextTracks": {do: g.getRecordingTextTracks, recordings: true},
+		"putRecordingTextTrack":  {do: g.putRecordingTextTrack, recordings: true, effect: true, only: http.MethodPost},
 	}
 	for _, name := range opts.ExtraResources {
 		if _, known := g.calls[name]; !known {
@@ -107,6 +122,21 @@ type handler struct {
 	xml     bool // it takes an XML body
 	effect  bool // it changes something: not to be run by a HEAD
 	node    bool // it reaches a node, each by itself
+
+	recordings bool   // it is about recordings, see verifyRecordings
+	only       string // the one method that it takes
+}
+
+// methods are those that the call takes.
+func (call handler) methods() []string {
+	switch {
+	case call.only != "":
+		return []string{call.only}
+	case call.effect:
+		return []string{http.MethodGet, http.MethodPost}
+	default:
+		return []string{http.MethodGet, http.MethodPost, http.MethodHead}
+	}
 }
 
 // request is a verified call of a frontend.
@@ -149,8 +179,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, attempt int) {
 	resource := resourceOf(r.URL.Path)
 	call, known := g.calls[resource]
 	noteCall(w, resource, call)
-	if !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodHead}, r.Method) || r.Method == http.MethodHead && call.effect {
-		w.Header().Set("Allow", "GET, POST")
+	if methods := call.methods(); !slices.Contains(methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(methods[:min(2, len(methods))], ", "))
 		fail(w, http.StatusMethodNotAllowed, bbb.ErrUnsupported)
 		return
 	}

@@ -103,7 +103,7 @@ func TestUnknownResources(t *testing.T) {
 	h.create("known")
 	for _, call := range []string{
 		"Create", "JOIN", "getJoinUrl", "feedback", "enter", "getSessions", "setConfigXML", "getDefaultConfigXML",
-		"create.json", "..", ".", "hooks", "destroy", "ping", "%", "ä", "getRecordings", "deleteRecordings",
+		"create.json", "..", ".", "hooks", "destroy", "ping", "%", "ä", "getrecordings", "DeleteRecordings",
 	} {
 		query := "meetingID=known&recordID=x&name=Room"
 		path := apiURL(keyOne, strings.ReplaceAll(call, "%", "%25"))

@@ -30,11 +30,11 @@ func (g *Gateway) identify(r *http.Request, resource string) *request {
 // the call has been let in; others before that, or their senders, who still
 // send, would not see the answer.
 func (g *Gateway) verify(w http.ResponseWriter, req *request, call handler) *problem {
-	query, post := req.http.URL.RawQuery, req.http.Method == http.MethodPost
-	secrets := []string{g.nobody} // as much work as for a frontend
-	if f := req.frontend; f != nil && f.Active {
-		secrets = []string{f.Secret.Reveal(), f.SecondarySecret.Reveal()}
+	if call.recordings {
+		return g.verifyRecordings(w, req)
 	}
+	query, post := req.http.URL.RawQuery, req.http.Method == http.MethodPost
+	secrets := g.secretsOf(req.frontend)
 	if query != "" || !post {
 		if failure := g.prove(req, secrets); failure != nil {
 			return refuse(failure)
@@ -65,6 +65,15 @@ func (g *Gateway) verify(w http.ResponseWriter, req *request, call handler) *pro
 	return nil
 }
 
+// secretsOf are those of a frontend that may call. For others there is one that
+// nobody has: it makes as much work.
+func (g *Gateway) secretsOf(f *b3scale.Frontend) []string {
+	if f == nil || !f.Active {
+		return []string{g.nobody}
+	}
+	return []string{f.Secret.Reveal(), f.SecondarySecret.Reveal()}
+}
+
 // prove checks the checksum and notes which of the frontend's secrets it was
 // made with.
 func (g *Gateway) prove(req *request, secrets []string) *bbb.Failure {
@@ -91,10 +100,8 @@ func keyOf(f *b3scale.Frontend) string {
 // findMeeting applies BBB's rules to the meeting id and sets the id that the
 // nodes know. A repeated id could mean two things, so it is refused.
 func (req *request) findMeeting() *problem {
-	for _, name := range []string{"meetingID", "recordID"} {
-		if req.Params.Count(name) > 1 {
-			return refuse(&bbb.Failure{Key: "validationError", Message: "The parameter " + name + " must be given only once"})
-		}
+	if problem := req.onlyOnce("meetingID", "recordID"); problem != nil {
+		return problem
 	}
 	id := bbb.Clean(req.Params.Get("meetingID"))
 	failure := bbb.CheckMeetingID(id)
@@ -110,6 +117,15 @@ func (req *request) findMeeting() *problem {
 	}
 	req.key = b3scale.MeetingKey{FrontendID: req.frontend.ID, MeetingID: id}
 	req.nodeID = nodeID
+	return nil
+}
+
+func (req *request) onlyOnce(names ...string) *problem {
+	for _, name := range names {
+		if req.Params.Count(name) > 1 {
+			return refuse(&bbb.Failure{Key: "validationError", Message: "The parameter " + name + " must be given only once"})
+		}
+	}
 	return nil
 }
 

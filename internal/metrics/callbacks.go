@@ -13,6 +13,8 @@ var (
 		"How long the oldest of them has been waiting; 0 where nothing waits.", "frontend")
 	callbackAttempts = family("callback_attempts_total",
 		"Attempts to tell frontends what nodes told: delivered, refused (nobody tries again), or failed (somebody does); and messages that expired, which nobody tries any more.", "kind", "result")
+	callbacksTurnedAway = family("callbacks_turned_away_total",
+		"Messages of nodes to frontends that were not taken in because too many wait for their frontend. Nodes tell again only of ends.", "kind")
 )
 
 var (
@@ -40,8 +42,13 @@ func (m *Metrics) CallbackTried(kind b3scale.CallbackKind, state b3scale.Callbac
 	m.counts.attempts.at(attempt{kind, result}, newCounter).Add(1)
 }
 
+// CallbackTurnedAway counts one message that was not taken in.
+func (m *Metrics) CallbackTurnedAway(kind b3scale.CallbackKind) {
+	m.counts.turnedAway.at(kind, newCounter).Add(1)
+}
+
 func (c *collector) showCallbacks(out sink, now time.Time) {
-	attempts := c.counts.attempts.each()
+	attempts, turnedAway := c.counts.attempts.each(), c.counts.turnedAway.each()
 	for _, kind := range callbackKinds {
 		for _, result := range attemptResults {
 			n := int64(0)
@@ -50,6 +57,11 @@ func (c *collector) showCallbacks(out sink, now time.Time) {
 			}
 			out.counter(callbackAttempts, float64(n), string(kind), result)
 		}
+		n := int64(0)
+		if count := turnedAway[kind]; count != nil {
+			n = count.Load()
+		}
+		out.counter(callbacksTurnedAway, float64(n), string(kind))
 	}
 	if c.Callbacks == nil {
 		return

@@ -17,6 +17,7 @@ func TestCallbacks(t *testing.T) {
 	s.metrics.CallbackTried(b3scale.CallbackEnd, b3scale.CallbackWaiting)
 	s.metrics.CallbackTried(b3scale.CallbackAnalytics, b3scale.CallbackRefused)
 	s.metrics.CallbackTried(b3scale.CallbackEnd, b3scale.CallbackExpired)
+	s.metrics.CallbackTurnedAway(b3scale.CallbackEnd)
 	s.callbacks = []b3scale.CallbackQueue{
 		{FrontendID: "f1", Waiting: 3, Oldest: b3scale.MicrosOf(time.Now().Add(-time.Hour))}, {FrontendID: "gone", Waiting: 7},
 	}
@@ -24,6 +25,8 @@ func TestCallbacks(t *testing.T) {
 		`b3scale_callbacks_waiting{frontend="fe0"}`:                                  "0",
 		`b3scale_callbacks_oldest_seconds{frontend="fe0"}`:                           "0",
 		`b3scale_callbacks_waiting{frontend="fe1"}`:                                  "3",
+		`b3scale_callbacks_turned_away_total{kind="end"}`:                            "1",
+		`b3scale_callbacks_turned_away_total{kind="analytics"}`:                      "0",
 		`b3scale_callback_attempts_total{kind="end",result="delivered"}`:             "1",
 		`b3scale_callback_attempts_total{kind="end",result="failed"}`:                "2",
 		`b3scale_callback_attempts_total{kind="end",result="refused"}`:               "0",

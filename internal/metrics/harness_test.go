@@ -31,7 +31,7 @@ type site struct {
 }
 
 // newSite has frontends fe0, fe1… and backends on bbb0.example.org, bbb1…
-func newSite(t testing.TB, opts metrics.Options, frontends, backends int) *site {
+func newSite(t testing.TB, opts metrics.Options, frontends, backends int, more ...func(*metrics.Sources)) *site {
 	t.Helper()
 	s := &site{TB: t, table: routing.NewTable(routing.LoadOptions{DefaultSize: 15, Hold: time.Minute, Fade: time.Minute})}
 	s.metrics = metrics.New(prometheus.NewRegistry(), opts)
@@ -45,7 +45,11 @@ func newSite(t testing.TB, opts metrics.Options, frontends, backends int) *site 
 	}
 	s.configure()
 	mind := cluster.New(nil, s.table, nil, slog.New(slog.DiscardHandler), cluster.Options{})
-	s.metrics.Show(metrics.Sources{Table: s.table, Mind: mind, Callbacks: func() []b3scale.CallbackQueue { return s.callbacks }})
+	sources := metrics.Sources{Table: s.table, Mind: mind, Callbacks: func() []b3scale.CallbackQueue { return s.callbacks }}
+	for _, change := range more {
+		change(&sources)
+	}
+	s.metrics.Show(sources)
 	return s
 }
 

@@ -47,6 +47,7 @@ type Sources struct {
 	LoginsFailed func() map[string]int64               // by reason
 	Quotas       func(yield func(key string, q Quota)) // of frontends by key
 	Callbacks    func() []b3scale.CallbackQueue        // what waits for frontends, on all instances together
+	Recordings   func() RecordingFacts                 // of all instances together
 }
 
 // Quota is what the limits of calls have done to a frontend at this instance.
@@ -120,6 +121,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.showBackends(out, s)
 	c.showInstance(out)
 	c.showCallbacks(out, s.now)
+	c.showRecordings(out, s.now)
 	if c.opts.Compat {
 		c.showCompat(out, s)
 	}

@@ -6,17 +6,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"b3scale"
 	"b3scale/internal/cluster"
 )
 
 // counts is what is told to us as it happens.
 type counts struct {
-	frontends lasting[string, frontendCounts]    // by key; "": nobody proved to be one
-	requests  lasting[string, requestCounts]     // by resource
-	backends  lasting[string, backendCounts]     // by id
-	store     lasting[string, storeCounts]       // by kind
-	attempts  lasting[attempt, counter]          // at telling frontends what nodes told
-	doors     map[string]*[statuses]atomic.Int64 // fixed, only the counts change
+	frontends  lasting[string, frontendCounts]        // by key; "": nobody proved to be one
+	requests   lasting[string, requestCounts]         // by resource
+	backends   lasting[string, backendCounts]         // by id
+	store      lasting[string, storeCounts]           // by kind
+	attempts   lasting[attempt, counter]              // at telling frontends what nodes told
+	turnedAway lasting[b3scale.CallbackKind, counter] // messages of nodes
+	operations lasting[operation, counter]            // on files of recordings
+	playbacks  lasting[string, counter]               // decisions by how they ended
+	doors      map[string]*[statuses]atomic.Int64     // fixed, only the counts change
 }
 
 type frontendCounts struct {

@@ -16,6 +16,9 @@ import (
 // which they do not agree. Recordings that are being worked on are left out.
 // With repair it also makes them agree, as far as it is clear how.
 func (l *Library) Check(ctx context.Context, repair bool, yield func(b3scale.RecordingDifference)) error {
+	if repair && l.opts.Observe {
+		return errObserving
+	}
 	c := check{l: l, repair: repair, yield: yield, busy: map[string]bool{}}
 	if err := c.ops(ctx); err != nil {
 		return err
@@ -113,7 +116,7 @@ func (l *Library) walk() (found, error) {
 			return all, b3scale.Errorf(b3scale.Unavailable, "the %s tree cannot be read", t.name).Because(err)
 		}
 		for _, format := range formats {
-			if !pathName.MatchString(format.Name()) || !format.IsDir() {
+			if !IsID(format.Name()) || !format.IsDir() {
 				continue
 			}
 			entries, err := os.ReadDir(filepath.Join(t.base, format.Name()))
@@ -124,7 +127,7 @@ func (l *Library) walk() (found, error) {
 				switch name := entry.Name(); {
 				case strings.HasPrefix(name, ourPrefix):
 					all.ours = append(all.ours, leftOver{t, format.Name(), name})
-				case pathName.MatchString(name):
+				case IsID(name):
 					s := suspect{name, format.Name()}
 					all.places[s] = append(all.places[s], t)
 				}
@@ -146,7 +149,7 @@ func (l *Library) formatDirs() ([]string, error) {
 			return nil, b3scale.Errorf(b3scale.Unavailable, "the %s tree cannot be read", t.name).Because(err)
 		}
 		for _, entry := range entries {
-			if pathName.MatchString(entry.Name()) && entry.IsDir() {
+			if IsID(entry.Name()) && entry.IsDir() {
 				names = append(names, entry.Name())
 			}
 		}

@@ -93,9 +93,6 @@ func (l *Library) claimMetadata(r *b3scale.Recording) {
 // then writes the row. anew: it becomes r.FrontendID's whoever had it.
 func (l *Library) take(ctx context.Context, r b3scale.Recording, anew bool) (saved b3scale.Recording, err error) {
 	format := r.Formats[0].Type
-	if !pathName.MatchString(r.ID) || !pathName.MatchString(format) {
-		return saved, b3scale.Errorf(b3scale.InvalidArgument, "the id or the format of the recording cannot name a directory")
-	}
 	booked := b3scale.RecordingOp{Kind: b3scale.RecordingImport, IDs: []string{r.ID}, Formats: []string{format}}
 	err = l.work(ctx, booked, func(ctx context.Context, o *op) error {
 		home := l.home(r.Published)

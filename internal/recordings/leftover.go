@@ -19,7 +19,7 @@ func (c *check) leftOver(ctx context.Context, left leftOver) error {
 		rest = strings.TrimPrefix(left.name, incomingPrefix)
 	}
 	d := b3scale.RecordingDifference{Kind: b3scale.FilesLeftOver, Format: left.format, Path: filepath.Join(left.tree.base, left.format, left.name)}
-	if len(rest) <= idLength || rest[idLength] != '-' || !pathName.MatchString(rest[idLength+1:]) {
+	if len(rest) <= idLength || rest[idLength] != '-' || !IsID(rest[idLength+1:]) {
 		d.Detail = "with an unknown name"
 		c.tell(d, b3scale.Errorf(b3scale.Conflict, "nobody knows what it is: remove it by hand"))
 		return nil

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	gosync "sync"
@@ -32,6 +31,7 @@ type Options struct {
 	// is empty if the address is ours and nothing can be told of it. nil: none
 	// is ours.
 	Original  func(frontendID, address string) (original string, ours bool)
+	Observe   bool          // change nothing, neither rows nor files
 	FilesWait time.Duration // how long an import waits for files that are not there yet; 5 s
 	Patience  time.Duration // how long work waits for other work on the same recording; 10 s
 	Lease     time.Duration // after it, work of a process that is gone is repaired; 20 s
@@ -134,6 +134,9 @@ func (l *Library) Update(ctx context.Context, frontendID string, ids []string, e
 	if len(ids) == 0 {
 		return errNoneNamed
 	}
+	if l.opts.Observe {
+		return errObserving
+	}
 	return l.store.EditRecordings(ctx, frontendID, ids, edit)
 }
 
@@ -142,7 +145,7 @@ func (l *Library) Move(ctx context.Context, id, frontendID string) (moved b3scal
 	if l.frontends.FrontendByID(frontendID) == nil {
 		return moved, b3scale.Errorf(b3scale.NotFound, "no frontend with the id %q", frontendID)
 	}
-	err = l.store.EditRecordings(ctx, "", []string{id}, func(r *b3scale.Recording) error {
+	err = l.Update(ctx, "", []string{id}, func(r *b3scale.Recording) error {
 		r.FrontendID = frontendID
 		return nil
 	})
@@ -152,7 +155,10 @@ func (l *Library) Move(ctx context.Context, id, frontendID string) (moved b3scal
 	return l.store.Recording(ctx, id)
 }
 
-var errNoneNamed = b3scale.Errorf(b3scale.NotFound, "no recording is named")
+var (
+	errNoneNamed = b3scale.Errorf(b3scale.NotFound, "no recording is named")
+	errObserving = b3scale.Errorf(b3scale.Observing, "this instance only observes: recordings stay as they are")
+)
 
 // owned reads the recordings, all of which must be the frontend's; any one's
 // when frontendID is empty.
@@ -179,7 +185,3 @@ func complete(rows []b3scale.Recording, frontendID string, ids []string) error {
 	}
 	return nil
 }
-
-// pathName matches what may be the name of a directory. It leaves room for our
-// own prefixes below the 255 bytes that file systems allow.
-var pathName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,190}$`)

@@ -415,3 +415,30 @@ func TestWorkOutlivesItsRequest(t *testing.T) {
 	}
 	s.agree()
 }
+
+func TestObservingChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.has(one, "presentation")
+	s.put(s.inbox, "video", one)
+	before := s.state()
+	s.open(filepath.Dir(s.published.base), Options{Observe: true})
+	for name, do := range map[string]func() error{
+		"import":     func() error { return importing("video")(s)(t.Context()) },
+		"publish":    func() error { return s.Publish(t.Context(), "", []string{one}, false) },
+		"visibility": func() error { _, err := s.SetVisibility(t.Context(), one, b3scale.RecordingPublic); return err },
+		"delete":     func() error { return s.Delete(t.Context(), "", []string{one}) },
+		"move":       func() error { _, err := s.Move(t.Context(), one, s.frontends["b"].ID); return err },
+		"update": func() error {
+			return s.Update(t.Context(), "", []string{one}, func(*b3scale.Recording) error { return nil })
+		},
+		"repair": func() error { return s.Check(t.Context(), true, func(b3scale.RecordingDifference) {}) },
+	} {
+		if err := do(); b3scale.CodeOf(err) != b3scale.Observing {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if after := s.state(); !reflect.DeepEqual(after, before) {
+		t.Errorf("it has become %v", after)
+	}
+}

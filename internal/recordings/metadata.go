@@ -34,7 +34,7 @@ func ParseMetadata(raw []byte) (b3scale.Recording, error) {
 	case r.ID == "":
 		return b3scale.Recording{}, invalid("it has no id")
 	case !IsID(r.ID):
-		return b3scale.Recording{}, invalid("the id %q is none: letters, digits, _ and - are allowed, 255 at most", shorten(r.ID))
+		return b3scale.Recording{}, invalid("the id %q is none: letters, digits, _ and - are allowed, 190 at most", shorten(r.ID))
 	}
 	format, err := formatOf(root)
 	if err != nil {
@@ -48,10 +48,11 @@ func ParseMetadata(raw []byte) (b3scale.Recording, error) {
 	return r, nil
 }
 
-var ids = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+var ids = regexp.MustCompile(`^[A-Za-z0-9_-]{1,190}$`)
 
 // IsID tells whether s can be the id of a recording, or the name of a format.
-// Both name directories.
+// Both name directories, beside which work puts others with longer names; file
+// systems allow 255 bytes.
 func IsID(s string) bool { return ids.MatchString(s) }
 
 // parseRecording refuses what could be read in two ways.

@@ -31,7 +31,7 @@ func formatOf(root bbb.Element) (b3scale.RecordingFormat, error) {
 	case f.Type == "":
 		return f, invalid("its playback has no format: the recording is not finished")
 	case !IsID(f.Type):
-		return f, invalid("the format %q is none: letters, digits, _ and - are allowed, 255 at most", shorten(f.Type))
+		return f, invalid("the format %q is none: letters, digits, _ and - are allowed, 190 at most", shorten(f.Type))
 	}
 	extensions := playback.Child("extensions")
 	f.Preview = preview(extensions)

@@ -77,6 +77,9 @@ func (l *Library) work(ctx context.Context, booked b3scale.RecordingOp, do func(
 // begin books work. It waits for other work on the same recordings, and ends
 // that of those who are gone.
 func (l *Library) begin(ctx context.Context, booked b3scale.RecordingOp) (b3scale.RecordingOp, error) {
+	if l.opts.Observe {
+		return booked, errObserving
+	}
 	for until := time.Now().Add(l.opts.Patience); ; {
 		begun, err := l.store.BeginRecordingOp(ctx, booked, l.opts.Lease)
 		if b3scale.CodeOf(err) != b3scale.Conflict || time.Now().After(until) {
@@ -164,7 +167,7 @@ const grace = 10 * time.Second
 // repairOps takes over work on these recordings, or on all, whose owners are
 // gone, and ends it.
 func (l *Library) repairOps(ctx context.Context, ids []string) error {
-	for {
+	for !l.opts.Observe {
 		lapsed, err := l.store.TakeRecordingOps(ctx, ids, l.opts.Lease, 1)
 		if err != nil || len(lapsed) == 0 {
 			return err
@@ -173,6 +176,7 @@ func (l *Library) repairOps(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func (l *Library) repairOp(ctx context.Context, taken b3scale.RecordingOp) error {

@@ -118,12 +118,7 @@ func (p *Playback) moved(address string) string {
 		return address
 	}
 	if scheme, after, found := strings.Cut(address, "://"); found && !strings.ContainsAny(scheme, "/?#") {
-		address = after
-		if at := strings.IndexAny(after, "/?#"); at >= 0 {
-			address = after[at:]
-		} else {
-			address = ""
-		}
+		address = after[len(after)-len(strings.TrimLeftFunc(after, isOfHost)):]
 	}
 	return p.opts.Host + "/" + strings.TrimLeft(address, "/")
 }
@@ -175,7 +170,7 @@ func (p *Playback) cookie(r b3scale.Recording, cookies []string) (*http.Cookie, 
 			return nil, err
 		}
 		if len(value) <= maxCookie || len(grants) == 1 {
-			return &http.Cookie{
+			return &http.Cookie{ //nolint:gosec // not Secure only where the operator plays without TLS
 				Name: CookieName, Value: value, Path: "/", Domain: p.opts.CookieDomain, MaxAge: int(grantFor.Seconds()),
 				HttpOnly: true, Secure: !strings.HasPrefix(p.opts.Host, "http://"), SameSite: http.SameSiteLaxMode,
 			}, nil

@@ -20,8 +20,9 @@ var (
 	// we have no such recording: its files may be there before the row is.
 	nodesID = regexp.MustCompile(`^[0-9a-fA-F]{40}-[0-9]+$`)
 
-	// fileTrees are where nodes have the files of recordings.
-	fileTrees = []string{"/presentation/", "/video/", "/playback/video/", "/podcast/", "/notes/", "/recording/", "/screenshare/", "/statistics/"}
+	// fileTrees are where nodes have the files of recordings, each in a directory
+	// with its id.
+	fileTrees = []string{"/presentation/", "/video/", "/playback/video/", "/podcast/", "/notes/", "/recording/screenshare/", "/screenshare/", "/statistics/"}
 )
 
 // Judge says whether the web server may serve what was asked for: nil if it
@@ -37,16 +38,19 @@ func (p *Playback) Judge(ctx context.Context, requestURI string, cookies []strin
 	if err != nil {
 		return err
 	}
+	path := "/" + strings.Join(segments, "/") + "/"
+	players, files := longest(path, p.opts.Players), longest(path, fileTrees)
 	first := slices.IndexFunc(segments, func(s string) bool { return known[s] != nil })
-	if first < 0 {
-		if p.isPlayers(segments) {
-			return nil
+	switch {
+	case first < 0:
+		if players <= files || slices.ContainsFunc(segments, nodesID.MatchString) {
+			return errRefused
 		}
-		return errRefused
-	}
-	// Below the files of a recording that we do not know, nothing is known.
-	if slices.ContainsFunc(segments[:first], nodesID.MatchString) {
-		return errRefused
+		return nil
+	case players <= files && first != strings.Count(path[:files], "/")-1 && files > 0:
+		return errRefused // of a recording that we do not know
+	case slices.ContainsFunc(segments[:first], nodesID.MatchString):
+		return errRefused // of such a one, in a tree of its own
 	}
 	grants := p.grants(cookies)
 	for _, r := range known {
@@ -82,13 +86,6 @@ func (p *Playback) granted(r *b3scale.Recording, grants []b3scale.PlaybackGrant)
 	return slices.ContainsFunc(grants, func(g b3scale.PlaybackGrant) bool {
 		return g.FrontendID == r.FrontendID && (g.RecordingID == r.ID || g.RecordingID == "" && p.opts.AllOfOne)
 	})
-}
-
-// isPlayers knows the player's own files. A tree of files within the player's
-// is none of it.
-func (p *Playback) isPlayers(segments []string) bool {
-	path := "/" + strings.Join(segments, "/") + "/"
-	return longest(path, p.opts.Players) > longest(path, fileTrees) && !slices.ContainsFunc(segments, nodesID.MatchString)
 }
 
 // longest is the length of the longest prefix that the path has.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"b3scale"
@@ -14,15 +15,21 @@ const (
 	callbackColumns = `id, frontend_id, kind, meeting_id, url, host, payload, dedup, state, attempts,
 		created_at, next_at, expires_at, done_at, last_status, last_error`
 
+	// What waits is counted only as far as it matters.
 	insertCallback = `INSERT INTO callbacks (id, frontend_id, kind, meeting_id, url, host, payload, dedup, state, created_at, next_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', {now}, {now}, {now} + $9)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'waiting', {now}, {now}, {now} + CAST($9 AS BIGINT)
+		WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM callbacks WHERE frontend_id = $2 AND state = 'waiting' LIMIT $10) AS waiting) < $10
 		ON CONFLICT (frontend_id, dedup) WHERE dedup <> '' DO NOTHING RETURNING ` + callbackColumns
-	sameCallback = `SELECT ` + callbackColumns + ` FROM callbacks WHERE frontend_id = $1 AND dedup = $2`
+	sameCallback = `SELECT ` + callbackColumns + ` FROM callbacks WHERE frontend_id = $1 AND dedup = $2 AND dedup <> ''`
+	// Nothing is a repeat of these any more.
+	forgetAged  = `UPDATE callbacks SET dedup = '' WHERE frontend_id = $1 AND dedup = $2 AND dedup <> '' AND created_at <= {now} - $3`
+	forgetTaken = `UPDATE callbacks SET dedup = '' WHERE frontend_id = $1 AND dedup = $2 AND dedup <> ''
+		AND (state <> 'waiting' OR attempts = 0 OR lease_until > {now})`
 	readCallback = `SELECT ` + callbackColumns + ` FROM callbacks WHERE id = $1`
 )
 
 // AddCallback stores a message that is due at once.
-func (s *Store) AddCallback(ctx context.Context, c b3scale.Callback, tried time.Duration) (saved b3scale.Callback, added bool, err error) {
+func (s *Store) AddCallback(ctx context.Context, c b3scale.Callback, terms b3scale.CallbackTerms) (saved b3scale.Callback, added bool, err error) {
 	err = errors.Join(checkIDs(c.FrontendID, string(c.Kind), c.MeetingID, c.Host, c.Dedup), checkTexts(c.URL))
 	if err == nil && c.Payload != nil {
 		err = checkJSON(c.Payload)
@@ -30,133 +37,63 @@ func (s *Store) AddCallback(ctx context.Context, c b3scale.Callback, tried time.
 	if err != nil {
 		return saved, false, fmt.Errorf("add a callback: %w", err)
 	}
+	full := false // a refusal is no error of the transaction
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
-		saved, err = scanCallback(tx.row(ctx, insertCallback, b3scale.NewID(), c.FrontendID, string(c.Kind), c.MeetingID, c.URL, c.Host,
-			textOrNull(c.Payload), c.Dedup, tried.Microseconds()))
-		if added = err == nil; errors.Is(err, sql.ErrNoRows) {
-			saved, err = scanCallback(tx.row(ctx, sameCallback, c.FrontendID, c.Dedup))
+		saved, added, err = addCallback(ctx, tx, c, terms)
+		if full = errors.Is(err, sql.ErrNoRows); full {
+			return nil
 		}
 		if s.dialect.failureOf(err) == failureForeignKey {
 			return b3scale.Errorf(b3scale.NotFound, "no frontend with the id %q", c.FrontendID).Because(err)
 		}
 		return err
 	})
+	if err == nil && full {
+		err = b3scale.Errorf(b3scale.LimitReached, "%d messages to the frontend wait already", terms.Most)
+	}
 	if err != nil {
 		return b3scale.Callback{}, false, fmt.Errorf("add a callback: %w", err)
 	}
 	return saved, added, nil
 }
 
-const (
-	// Those that somebody is at work with come first among those of their host
-	// and of their frontend. What a host has no room for takes no turn of its
-	// frontend, so that the frontend's other hosts wait for nothing.
-	dueCallbacks = `SELECT id FROM (
-			SELECT id, next_at, lease_until, ROW_NUMBER() OVER (PARTITION BY frontend_id
-				ORDER BY CASE WHEN lease_until > {now} THEN 0 ELSE 1 END, next_at, id) AS turn
-			FROM (
-				SELECT id, frontend_id, next_at, lease_until, ROW_NUMBER() OVER (PARTITION BY host
-					ORDER BY CASE WHEN lease_until > {now} THEN 0 ELSE 1 END, next_at, id) AS place
-				FROM callbacks WHERE state = 'waiting' AND next_at <= {now}
-			) AS due WHERE lease_until > {now} OR place <= $1
-		) AS fair WHERE lease_until <= {now} AND turn <= $2 ORDER BY turn, next_at, id LIMIT $3`
-	takeCallback = `UPDATE callbacks SET holder = $2, lease_until = {now} + $3, attempts = attempts + 1
-		WHERE id = $1 AND state = 'waiting' AND next_at <= {now} AND lease_until <= {now} RETURNING ` + callbackColumns
-	expireCallbacks = `UPDATE callbacks SET state = 'expired', done_at = {now} WHERE state = 'waiting' AND expires_at <= {now} AND lease_until <= {now} RETURNING kind`
-	anyDueCallback  = `SELECT EXISTS (SELECT 1 FROM callbacks WHERE state = 'waiting' AND (next_at <= {now} OR expires_at <= {now}) AND lease_until <= {now})`
-)
-
-// TakeCallbacks gives holder messages that are due.
-func (s *Store) TakeCallbacks(ctx context.Context, holder string, lease time.Duration, n, perHost, perFrontend int) (
-	taken []b3scale.Callback, expired map[b3scale.CallbackKind]int, err error,
-) {
-	// The same holder may take a message anew while it is still at work with it,
-	// when an operator replays it: each take has a name of its own.
-	holder += "#" + b3scale.NewID()
-	if err := checkIDs(holder); err != nil {
-		return nil, nil, fmt.Errorf("take callbacks: %w", err)
+// addCallback gives sql.ErrNoRows when too many wait.
+func addCallback(ctx context.Context, tx session, c b3scale.Callback, terms b3scale.CallbackTerms) (saved b3scale.Callback, added bool, err error) {
+	switch {
+	case c.Dedup == "":
+	case terms.UntilTaken:
+		_, err = tx.exec(ctx, forgetTaken, c.FrontendID, c.Dedup)
+	case terms.Repeats > 0:
+		_, err = tx.exec(ctx, forgetAged, c.FrontendID, c.Dedup, terms.Repeats.Microseconds())
 	}
-	var ids []string
-	any := false
-	if err = s.read(ctx, func(ctx context.Context, tx session) error { return tx.row(ctx, anyDueCallback).Scan(&any) }); err == nil && any {
-		if expired, err = s.expireCallbacks(ctx); err == nil {
-			err = s.each(ctx, dueCallbacks, func(rows *sql.Rows) error {
-				var id string
-				err := rows.Scan(&id)
-				ids = append(ids, id)
-				return err
-			}, int64(perHost), int64(perFrontend), int64(n))
-		}
-	}
-	// Each on its own: of two instances that saw the same, each gets some.
-	for _, id := range ids {
-		if err != nil {
-			break
-		}
-		var c b3scale.Callback
-		err = s.write(ctx, func(ctx context.Context, tx session) (err error) {
-			c, err = scanCallback(tx.row(ctx, takeCallback, id, holder, lease.Microseconds()))
-			if errors.Is(err, sql.ErrNoRows) {
-				c = b3scale.Callback{}
-				return nil
-			}
-			return err
-		})
-		if err == nil && c.ID != "" {
-			c.Holder = holder
-			taken = append(taken, c)
-		}
-	}
-	if err != nil && len(taken) == 0 {
-		return nil, expired, fmt.Errorf("take callbacks: %w", err)
-	}
-	return taken, expired, nil
-}
-
-func (s *Store) expireCallbacks(ctx context.Context) (map[b3scale.CallbackKind]int, error) {
-	var kinds []string
-	err := s.write(ctx, func(ctx context.Context, tx session) (err error) {
-		kinds, err = textsOf(ctx, tx, expireCallbacks)
-		return err
-	})
-	if err != nil || len(kinds) == 0 {
-		return nil, err
-	}
-	expired := map[b3scale.CallbackKind]int{}
-	for _, kind := range kinds {
-		expired[b3scale.CallbackKind(kind)]++
-	}
-	return expired, nil
-}
-
-// Who has taken a message may tell how it ended even after the lease, unless
-// somebody else has taken it since: better known than delivered again.
-const finishCallback = `UPDATE callbacks SET state = $3, last_status = $4, last_error = $5, holder = '', lease_until = 0,
-		next_at = {now} + $6, done_at = CASE WHEN $3 = 'waiting' THEN 0 ELSE {now} END
-	WHERE id = $1 AND holder = $2 AND state = 'waiting'`
-
-// FinishCallback stores how an attempt ended.
-func (s *Store) FinishCallback(ctx context.Context, id, holder string, r b3scale.CallbackResult, again time.Duration) (bool, error) {
-	if err := checkIDs(id, holder, string(r.State)); err != nil {
-		return false, fmt.Errorf("finish a callback: %w", err)
-	}
-	n, err := s.writeOne(ctx, finishCallback, id, holder, string(r.State), int64(r.Status), mendText(r.Error), again.Microseconds())
 	if err != nil {
-		return false, fmt.Errorf("finish callback %s: %w", id, err)
+		return saved, false, err
 	}
-	return n > 0, nil
+	most := int64(math.MaxInt64)
+	if terms.Most > 0 {
+		most = int64(terms.Most)
+	}
+	saved, err = scanCallback(tx.row(ctx, insertCallback, b3scale.NewID(), c.FrontendID, string(c.Kind), c.MeetingID, c.URL, c.Host,
+		textOrNull(c.Payload), c.Dedup, terms.Tried.Microseconds(), most))
+	if errors.Is(err, sql.ErrNoRows) && c.Dedup != "" {
+		saved, err = scanCallback(tx.row(ctx, sameCallback, c.FrontendID, c.Dedup))
+		return saved, false, err
+	}
+	return saved, err == nil, err
 }
 
 const (
 	matching = ` FROM callbacks WHERE ($1 = '' OR frontend_id = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR kind = $3) AND ($4 = '' OR meeting_id = $4)`
 
 	countCallbacks = `SELECT COUNT(*)` + matching
-	listCallbacks  = `SELECT ` + callbackColumns + matching + ` ORDER BY created_at DESC, id LIMIT $5 OFFSET $6`
+	// Payloads may be long, and lists too.
+	listCallbacks = `SELECT id, frontend_id, kind, meeting_id, url, host, NULL, dedup, state, attempts,
+		created_at, next_at, expires_at, done_at, last_status, last_error` + matching + ` ORDER BY created_at DESC, id LIMIT $5 OFFSET $6`
 
 	defaultCallbackLimit = 1000
 )
 
-// Callbacks reads those that match, the newest first.
+// Callbacks reads those that match, the newest first, without their payloads.
 func (s *Store) Callbacks(ctx context.Context, q b3scale.CallbackQuery, yield func(b3scale.Callback)) (total int, err error) {
 	if err := checkIDs(q.FrontendID, string(q.State), string(q.Kind), q.MeetingID); err != nil {
 		return 0, fmt.Errorf("read callbacks: %w", err)
@@ -246,7 +183,8 @@ func (s *Store) changeCallback(ctx context.Context, verb, id string, by b3scale.
 
 const (
 	callbackQueues = `SELECT frontend_id, COUNT(*), MIN(created_at) FROM callbacks WHERE state = 'waiting' GROUP BY frontend_id ORDER BY frontend_id`
-	purgeCallbacks = `DELETE FROM callbacks WHERE state <> 'waiting' AND done_at < {now} - $1`
+	purgeCallbacks = `DELETE FROM callbacks WHERE id IN (SELECT id FROM callbacks
+		WHERE state <> 'waiting' AND done_at < {now} - $1 ORDER BY done_at, id LIMIT $2 {lock})`
 )
 
 // CallbackQueues tell what waits.
@@ -263,12 +201,17 @@ func (s *Store) CallbackQueues(ctx context.Context) (queues []b3scale.CallbackQu
 	return queues, nil
 }
 
-// PurgeCallbacks deletes those that ended so long ago.
+// PurgeCallbacks deletes those that ended so long ago, a group per transaction.
 func (s *Store) PurgeCallbacks(ctx context.Context, ended time.Duration) error {
-	if _, err := s.writeOne(ctx, purgeCallbacks, ended.Microseconds()); err != nil {
-		return fmt.Errorf("purge callbacks: %w", err)
+	for {
+		n, err := s.writeOne(ctx, purgeCallbacks, ended.Microseconds(), int64(purgeGroup))
+		if err != nil {
+			return fmt.Errorf("purge callbacks: %w", err)
+		}
+		if n < purgeGroup {
+			return nil
+		}
 	}
-	return nil
 }
 
 func scanCallback(row scanner) (c b3scale.Callback, err error) {

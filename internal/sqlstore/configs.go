@@ -28,6 +28,9 @@ type kind[T any] struct {
 	// refuse says why v must not become edited, which it knows from other rows;
 	// may be nil.
 	refuse func(ctx context.Context, tx session, v, edited T) error
+	// spare says why the row with the id must not be deleted, which nothing can
+	// change any more; may be nil.
+	spare func(ctx context.Context, tx session, id string) error
 	// keep brings other rows in step with v, which was just saved; may be nil.
 	keep func(ctx context.Context, tx session, v T) error
 	// secrets are the primary and the secondary one.

@@ -62,6 +62,9 @@ func (k *kind[T]) delete(ctx context.Context, s *Store, id string, by b3scale.Ac
 		if errors.Is(err, sql.ErrNoRows) {
 			return k.unknown(id)
 		}
+		if err == nil && k.spare != nil {
+			err = k.spare(ctx, tx, id)
+		}
 		if err != nil {
 			return err
 		}

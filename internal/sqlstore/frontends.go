@@ -35,6 +35,7 @@ func frontendKind() *kind[b3scale.Frontend] {
 		view:    func(f b3scale.Frontend, old *b3scale.Frontend) any { return newFrontendView(f, old) },
 		secrets: func(f b3scale.Frontend) [2]b3scale.Secret { return [2]b3scale.Secret{f.Secret, f.SecondarySecret} },
 		refuse:  keepKey,
+		spare:   keepRecordings,
 		keep:    keepHosts,
 		taken: func(f b3scale.Frontend, _ error) *b3scale.Error {
 			return b3scale.Errorf(b3scale.Conflict, "the frontend key %q is taken", f.Key)
@@ -56,6 +57,20 @@ func keepKey(ctx context.Context, tx session, f, edited b3scale.Frontend) error 
 	}
 	if n > 0 {
 		return b3scale.Errorf(b3scale.Conflict, "the key cannot change while meetings of the frontend are running").Because(b3scale.ErrMeetingsRun)
+	}
+	return nil
+}
+
+const recordingsOwned = `SELECT COUNT(*) FROM recordings WHERE frontend_id = $1`
+
+// keepRecordings: nothing would tell any more whose their files are.
+func keepRecordings(ctx context.Context, tx session, id string) error {
+	n := 0
+	if err := tx.row(ctx, recordingsOwned, id).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return b3scale.Errorf(b3scale.Conflict, "the frontend has %d recordings: delete them or move them to another frontend first", n)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 // of the version before, and brings them back under an open store.
 func TestMigrateTakesUpWhatIsPending(t *testing.T) {
 	t.Parallel()
-	newest := []string{`DROP TABLE callbacks`,
+	newest := []string{`DROP TABLE recording_locks`, `DROP TABLE recording_ops`, `DROP TABLE recording_metadata`, `DROP TABLE recordings`,
 		`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`}
 	path := filepath.Join(t.TempDir(), "b3scale.db")
 	dsn := migrated(t)
@@ -27,8 +27,8 @@ func TestMigrateTakesUpWhatIsPending(t *testing.T) {
 		store                  *Store
 		again                  func() *Store
 	}{
-		{"SQLite", path, "limits", open(t, path), func() *Store { return open(t, path) }},
-		{"PostgreSQL", dsn[strings.LastIndex(dsn, "b3scale_test_"):], "limits", connect(t, dsn, PostgresOptions{}),
+		{"SQLite", path, "rooms", open(t, path), func() *Store { return open(t, path) }},
+		{"PostgreSQL", dsn[strings.LastIndex(dsn, "b3scale_test_"):], "rooms", connect(t, dsn, PostgresOptions{}),
 			func() *Store { return connect(t, dsn, PostgresOptions{}) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestMigrateTakesUpWhatIsPending(t *testing.T) {
 				}
 				return got
 			}
-			latest := schema(c.store, "callbacks", 0)
+			latest := schema(c.store, "recordings", 0)
 			if age := time.Since(time.UnixMicro(int64(latest.AppliedAt))); age < -2*time.Second || age > 10*time.Minute {
 				t.Errorf("applied %v ago", age)
 			}
@@ -62,7 +62,7 @@ func TestMigrateTakesUpWhatIsPending(t *testing.T) {
 				if err := c.store.Migrate(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				schema(c.store, "callbacks", 0)
+				schema(c.store, "recordings", 0)
 			}
 			if _, err := c.store.DeleteBackend(t.Context(), m.BackendID, b3scale.Actor{}); err != nil {
 				t.Error(err)
@@ -71,7 +71,7 @@ func TestMigrateTakesUpWhatIsPending(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := c.again()
-			schema(s, "callbacks", 0)
+			schema(s, "recordings", 0)
 			if _, err := s.Meeting(t.Context(), m.Key); b3scale.CodeOf(err) != b3scale.NotFound {
 				t.Errorf("got %v", err)
 			}

@@ -67,7 +67,7 @@ func (r *recycler) give(t *testing.T, dsn string) {
 		return
 	}
 	defer conn.Close(context.Background())
-	_, err = conn.Exec(context.Background(), `DELETE FROM orphans; DELETE FROM attendees; DELETE FROM meetings; DELETE FROM frontends;
+	_, err = conn.Exec(context.Background(), `DELETE FROM orphans; DELETE FROM attendees; DELETE FROM meetings; DELETE FROM recordings; DELETE FROM recording_ops; DELETE FROM frontends;
 		DELETE FROM backends; DELETE FROM audit; DELETE FROM commands; DELETE FROM secret_uses; DELETE FROM sessions; DELETE FROM frontend_defaults;
 		DELETE FROM leases WHERE name <> 'verdict'`) // the rest goes with the backends
 	if err != nil {

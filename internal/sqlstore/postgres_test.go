@@ -266,7 +266,7 @@ func TestPostgresPlans(t *testing.T) {
 		{readMeeting, key, "meetings_pkey"},
 		{groupFor(1).meetings, key, "meetings_pkey"},
 		{lockMeeting, key, "meetings_pkey"},
-		{confirmMeeting, append(key, 1, "x", 1, "", "", nil, ""), "meetings_pkey"},
+		{confirmMeeting, append(key, 1, "x", 1, "", "", nil, "", 0, ""), "meetings_pkey"},
 		{versionsSince, []any{9990}, "meetings_version"},
 		{group.meetings, keys, "meetings_pkey"},
 		{group.people, keys, "attendees_pkey"},

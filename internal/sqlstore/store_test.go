@@ -193,6 +193,11 @@ func TestPlans(t *testing.T) {
 		purgeable:       "SEARCH meetings USING INDEX meetings_ended",
 		listOrphans:     "SEARCH orphans USING INDEX orphans_backend",
 		roomAttendees:   "SEARCH attendees USING INDEX sqlite_autoindex_attendees_1",
+		insertCallback:  "SEARCH callbacks USING COVERING INDEX callbacks_queue",
+		sameCallback:    "SEARCH callbacks USING INDEX callbacks_dedup",
+		forgetAged:      "SEARCH callbacks USING INDEX callbacks_dedup",
+		forgetTaken:     "SEARCH callbacks USING INDEX callbacks_dedup",
+		purgeCallbacks:  "SEARCH callbacks USING INDEX callbacks_over",
 		activeAttendees: "SEARCH a USING INDEX sqlite_autoindex_attendees_1",
 	} {
 		plan := ""
@@ -202,7 +207,7 @@ func TestPlans(t *testing.T) {
 			err := rows.Scan(&id, &parent, &unused, &detail)
 			plan += detail + "\n"
 			return err
-		}, make([]any, 10)...)
+		}, make([]any, 11)...)
 		if err != nil || !containsLine(plan, want) {
 			t.Errorf("%s\ngot %v\n%swant %s", text, err, plan, want)
 		}

@@ -25,7 +25,7 @@ func testStore(t *testing.T, open opener) {
 		if before.Database == "" || before.Version < 2 || before.AppliedAt <= 0 {
 			f.Errorf("got %+v", before)
 		}
-		f.same("description", before.Description, "callbacks")
+		f.same("description", before.Description, "recordings")
 		f.same("pending", before.Pending, 0)
 		f.must(f.store.Migrate(f.Context())) // nothing to do
 		after, err := f.store.Schema(f.Context())

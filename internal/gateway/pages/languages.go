@@ -53,6 +53,18 @@ type texts struct {
 	BadRequestTitle  string `json:"bad_request_title"`
 	BadRequestText   string `json:"bad_request_text"`
 	BadRequestAdvice string `json:"bad_request_advice"`
+
+	RecordingOverTitle  string `json:"recording_over_title"`
+	RecordingOverText   string `json:"recording_over_text"`
+	RecordingOverAdvice string `json:"recording_over_advice"`
+
+	NoRecordingTitle  string `json:"no_recording_title"`
+	NoRecordingText   string `json:"no_recording_text"`
+	NoRecordingAdvice string `json:"no_recording_advice"`
+
+	RecordingAwayTitle  string `json:"recording_away_title"`
+	RecordingAwayText   string `json:"recording_away_text"`
+	RecordingAwayAdvice string `json:"recording_away_advice"`
 }
 
 type language struct {

@@ -53,6 +53,9 @@ var everyPage = map[string]Page{
 	"too many, hostile":  TooManyRequests{Join: "//example.org" + hostile},
 	"unavailable":        Unavailable{},
 	"bad request":        BadRequest{},
+	"recording over":     RecordingLinkOver{},
+	"no recording":       NoRecording{},
+	"recording away":     RecordingUnavailable{},
 	"bad request, worse": BadRequest{Message: hostile},
 }
 

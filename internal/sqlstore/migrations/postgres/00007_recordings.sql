@@ -23,16 +23,26 @@ CREATE TABLE recordings (
     version             BIGINT NOT NULL
 );
 
+-- Pages are found and counted in an index alone.
 CREATE INDEX recordings_newest ON recordings (frontend_id, start_millis DESC, id DESC, state);
+CREATE INDEX recordings_newest_of_all ON recordings (start_millis DESC, id DESC, state);
+CREATE INDEX recordings_state ON recordings (frontend_id, state);
+CREATE INDEX recordings_id ON recordings (frontend_id, id);
 CREATE INDEX recordings_meeting ON recordings (frontend_id, meeting_id);
 
--- The metadata once more, to search in. Names are in lower case.
+-- The metadata once more, to search in. Names are in lower case; spelling is the
+-- name as it is in the recording, where two may differ in case alone.
 CREATE TABLE recording_metadata (
     recording_id TEXT COLLATE "C" NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+    frontend_id  TEXT COLLATE "C" NOT NULL,
     name         TEXT COLLATE "C" NOT NULL,
+    spelling     TEXT COLLATE "C" NOT NULL,
     value        TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (recording_id, name)
+    PRIMARY KEY (recording_id, name, spelling)
 );
+
+-- No index takes long values.
+CREATE INDEX recording_metadata_value ON recording_metadata (name, frontend_id, substr(value, 1, 64));
 
 -- Work on files. Whoever has it is holder, until lease_until.
 CREATE TABLE recording_ops (
