@@ -2,19 +2,14 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"b3scale/internal/config"
-	"b3scale/internal/sqlstore"
 )
 
 // Version and Build are set by the linker.
@@ -31,7 +26,9 @@ Without a command it serves until SIGTERM or SIGINT. SIGUSR1 changes the log lev
 debug, and at the next time back.
 
 Commands:
-  check     try the settings, the address, the database and every backend; tell all problems
+  check     try the settings, addresses, database, clock, recordings and every backend;
+            tell all problems, and what to do
+  healthy   ask the daemon of these settings whether it lives, as container engines do
   migrate   bring the database up to date and exit
   version   print the version
   help      print this text
@@ -57,7 +54,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	case "version", "--version":
 		_, _ = fmt.Fprintln(stdout, "b3scaled", Version, Build)
 		return 0
-	case "", "check", "migrate":
+	case "", "check", "healthy", "migrate":
 	default:
 		_, _ = fmt.Fprintf(stderr, "b3scaled: unknown command %q; see b3scaled --help\n", command)
 		return 1
@@ -83,6 +80,8 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	switch command {
 	case "check":
 		err = check(ctx, cfg, stdout)
+	case "healthy":
+		err = healthy(ctx, cfg.Listen)
 	case "migrate":
 		err = migrate(ctx, cfg, log)
 	default:
@@ -116,78 +115,4 @@ func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	return store.Close()
-}
-
-// errProblems makes check fail after it has told everything.
-var errProblems = errors.New("there are problems, see above")
-
-// check tells every problem at once and changes nothing.
-func check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	good := true
-	tell := func(what string, err error) {
-		if err == nil {
-			_, _ = fmt.Fprintf(stdout, "ok       %s\n", what)
-			return
-		}
-		good = false
-		_, _ = fmt.Fprintf(stdout, "problem  %s: %v\n", what, err)
-	}
-	checkListeners(ctx, cfg, tell)
-	checkStore(ctx, cfg, tell)
-	if !good {
-		return errProblems
-	}
-	return nil
-}
-
-// checkListeners keeps each one open until all are: two of the same address
-// are found only then.
-func checkListeners(ctx context.Context, cfg config.Config, tell func(what string, err error)) {
-	for _, l := range []struct{ name, address string }{{nameListen, cfg.Listen}, {nameMetricsListen, cfg.MetricsListen}} {
-		if l.address == "" {
-			continue
-		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.address)
-		if err == nil {
-			defer func() { _ = listener.Close() }() // nobody has come
-		}
-		tell("listen on "+l.name+"="+l.address, err)
-	}
-}
-
-func checkStore(ctx context.Context, cfg config.Config, tell func(what string, err error)) {
-	store := fmt.Sprintf("store %s", cfg.Store)
-	migrates := cfg.AutoMigrate
-	cfg.AutoMigrate = false
-	_, missing := os.Stat(cfg.Store.Path)
-	if cfg.Store.Kind == config.SQLite && errors.Is(missing, fs.ErrNotExist) && migrates {
-		tell(store+": it is created at the first start", nil)
-		return
-	}
-	a, err := New(ctx, cfg, slog.New(slog.DiscardHandler), Options{})
-	schema, old := errors.AsType[sqlstore.SchemaError](err)
-	switch {
-	case err == nil:
-		tell(store, nil)
-		a.checkBackends(ctx, tell)
-		_ = a.Stop() // it only read
-	case migrates && schema.Missing:
-		tell(store+": it is created at the first start", nil)
-	case migrates && old:
-		tell(store+": it is migrated at the next start", nil)
-	default:
-		tell(store, err)
-	}
-}
-
-func (a *App) checkBackends(ctx context.Context, tell func(what string, err error)) {
-	if err := a.cluster.LoadConfig(ctx); err != nil {
-		tell("read the backends", err)
-		return
-	}
-	for _, b := range a.cluster.Backends() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		tell("backend "+b.Host, a.cluster.Ask(ctx, b.ID))
-		cancel()
-	}
 }

@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 	if err := seed.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := run([]string{"check"}, env); code != 0 || !strings.Contains(stdout, "ok       backend "+good.BaseURL()+"\n") {
+	if code, stdout, stderr := run([]string{"check"}, env); code != 0 || !strings.Contains(stdout, "ok       backend "+good.BaseURL()) {
 		t.Errorf("with a good one: exit code %d, %s, %s", code, stdout, stderr)
 	}
 
@@ -159,9 +159,9 @@ func TestCheck(t *testing.T) {
 		t.Errorf("exit code %d, %s, want 1", code, stderr)
 	}
 	for _, want := range []string{
-		"ok       store sqlite:", "ok       backend " + good.BaseURL() + "\n",
-		"problem  backend " + other.BaseURL() + ": ", "does not accept our secret",
-		"problem  backend " + sick.BaseURL() + ": ", "HTTP status 500",
+		"ok       store sqlite:", "ok       backend " + good.BaseURL() + ": API 2.0\n",
+		"problem  backend " + other.BaseURL() + ": ", "does not accept our secret", "do: compare its secret",
+		"problem  backend " + sick.BaseURL() + ": ", "HTTP status 500", "do: see that it runs",
 		"problem  backend " + gone + ": ", "connection refused",
 	} {
 		if !strings.Contains(stdout, want) {

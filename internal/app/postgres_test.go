@@ -221,8 +221,8 @@ func TestCheckOfABadDatabase(t *testing.T) {
 			if code != 1 || !strings.Contains(stdout, "problem  store ") || !strings.Contains(stdout, c.want) {
 				t.Errorf("exit code %d, %s, want %q", code, stdout, c.want)
 			}
-			if lines := strings.Count(stdout, "\n"); lines != 2 {
-				t.Errorf("%d lines, want one for the address and one for the store: %s", lines, stdout)
+			if problems := strings.Count(stdout, "problem  "); problems != 1 || !strings.Contains(stdout, "do: ") {
+				t.Errorf("%d problems, want one and what to do: %s", problems, stdout)
 			}
 			if took := time.Since(begin); took > 15*time.Second {
 				t.Errorf("check took %v", took)

@@ -5,6 +5,7 @@ import (
 
 	"b3scale/internal/adminapi"
 	"b3scale/internal/callbacks"
+	"b3scale/internal/config"
 	"b3scale/internal/gateway"
 	"b3scale/internal/recordings"
 )
@@ -14,10 +15,16 @@ func (a *App) newLibrary(relay *callbacks.Relay, opts recordings.Options) *recor
 	if !a.cfg.RecordingsOn() {
 		return nil
 	}
-	opts.Published, opts.Unpublished, opts.Inbox = a.cfg.RecordingsPublished, a.cfg.RecordingsUnpublished, a.cfg.RecordingsInbox
+	opts = withTrees(opts, a.cfg)
 	opts.Original, opts.Observe = relay.Original, a.cfg.Observe
 	opts.Done = a.metrics.RecordingWorked
 	return recordings.New(a.store, a.cluster, a.log, opts)
+}
+
+// withTrees are opts with the directories of the settings.
+func withTrees(opts recordings.Options, cfg config.Config) recordings.Options {
+	opts.Published, opts.Unpublished, opts.Inbox = cfg.RecordingsPublished, cfg.RecordingsUnpublished, cfg.RecordingsInbox
+	return opts
 }
 
 // gatewayRecordings is nil when there is no library: an interface with a nil

@@ -72,7 +72,7 @@ func deviceOf(t *testing.T, dir string) uint64 {
 	if err := syscall.Stat(dir, &info); err != nil {
 		t.Fatal(err)
 	}
-	return uint64(info.Dev)
+	return info.Dev
 }
 
 func killedAtSteps(t *testing.T, database, dir, elsewhere string, steps []string) {

@@ -184,46 +184,45 @@ func (c *check) suspects(ctx context.Context, all found) ([]suspect, error) {
 
 // judge looks once more, now that it is about one format only.
 func (c *check) judge(ctx context.Context, s suspect) error {
-	d, err := c.compare(ctx, s)
-	if err != nil || d == nil {
+	d, differ, err := c.compare(ctx, s)
+	if err != nil || !differ {
 		return err
 	}
 	if !c.repair {
-		c.tell(*d, nil)
+		c.tell(d, nil)
 		return nil
 	}
-	problem := c.mend(ctx, s, *d)
+	problem := c.mend(ctx, s, d)
 	if problem == nil && d.Kind != b3scale.FilesUnknown {
-		if still, err := c.compare(ctx, s); err != nil {
+		if still, differ, err := c.compare(ctx, s); err != nil {
 			return err
-		} else if still != nil {
+		} else if differ {
 			problem = b3scale.Errorf(b3scale.Conflict, "nobody knows what is right: %s", still.Detail)
 		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	c.tell(*d, problem)
+	c.tell(d, problem)
 	return nil
 }
 
-// compare is the difference between row and files; nil: there is none, or
-// somebody is at work.
-func (c *check) compare(ctx context.Context, s suspect) (*b3scale.RecordingDifference, error) {
+// compare tells in what row and files differ, unless somebody is at work.
+func (c *check) compare(ctx context.Context, s suspect) (d b3scale.RecordingDifference, differ bool, err error) {
 	if busy, err := c.isBusy(ctx, s.id); busy || err != nil {
-		return nil, err
+		return d, false, err
 	}
 	row, err := c.l.store.Recording(ctx, s.id)
 	if err != nil && b3scale.CodeOf(err) != b3scale.NotFound {
-		return nil, err
+		return d, false, err
 	}
 	has := slices.ContainsFunc(row.Formats, func(f b3scale.RecordingFormat) bool { return f.Type == s.format })
-	d := &b3scale.RecordingDifference{RecordingID: s.id, Format: s.format}
+	d = b3scale.RecordingDifference{RecordingID: s.id, Format: s.format}
 	f := files{l: c.l, format: s.format, id: s.id}
 	where, err := f.places()
 	if err != nil {
 		d.Kind, d.Detail = b3scale.FilesUnreadable, err.Error()
-		return d, nil
+		return d, true, nil
 	}
 	if len(where) > 0 {
 		d.Path = f.live(where[0])
@@ -231,7 +230,7 @@ func (c *check) compare(ctx context.Context, s suspect) (*b3scale.RecordingDiffe
 	home := c.l.home(row.Published)
 	switch {
 	case !has && len(where) == 0:
-		return nil, nil
+		return d, false, nil
 	case !has:
 		d.Kind, d.Detail = b3scale.FilesUnknown, "in the "+where[0].name+" tree, not imported"
 	case len(where) == 0:
@@ -241,9 +240,9 @@ func (c *check) compare(ctx context.Context, s suspect) (*b3scale.RecordingDiffe
 	case where[0] != home:
 		d.Kind, d.Detail = b3scale.FilesMisplaced, "in the "+where[0].name+" instead of the "+home.name+" tree"
 	default:
-		return nil, nil
+		return d, false, nil
 	}
-	return d, nil
+	return d, true, nil
 }
 
 func (c *check) isBusy(ctx context.Context, id string) (bool, error) {

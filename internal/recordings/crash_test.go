@@ -146,7 +146,7 @@ func dies(t *testing.T, j job, apart bool, at int, done state) bool {
 			t.Fatal("the work did nothing")
 		}
 	}
-	if err := j.do(s)(t.Context()); err != nil && !(j.name == "delete" && b3scale.CodeOf(err) == b3scale.NotFound) {
+	if err := j.do(s)(t.Context()); err != nil && (j.name != "delete" || b3scale.CodeOf(err) != b3scale.NotFound) {
 		t.Fatalf("died at %v; then: %v", steps, err)
 	}
 	s.agree()

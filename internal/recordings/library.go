@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	gosync "sync"
+	"syscall"
 	"time"
 
 	"b3scale"
@@ -74,7 +75,7 @@ func New(store b3scale.Recordings, frontends Frontends, log *slog.Logger, opts O
 		opts.Lease = 20 * time.Second
 	}
 	l := &Library{store: store, frontends: frontends, log: log, opts: opts, renameDir: os.Rename, copyBytes: io.Copy}
-	l.halt, l.stop = context.WithCancel(context.Background())
+	l.halt, l.stop = context.WithCancel(context.Background()) //nolint:gosec // Run calls it
 	l.published = tree{"published", filepath.Clean(opts.Published)}
 	l.unpublished = tree{"unpublished", filepath.Clean(opts.Unpublished)}
 	l.inbox = tree{"inbox", filepath.Clean(opts.Inbox)}
@@ -107,6 +108,33 @@ func (l *Library) Probe() (problems []error) {
 		}
 	}
 	return problems
+}
+
+// Apart reports whether the trees are on different file systems, between which
+// files are copied.
+func (l *Library) Apart() (bool, error) {
+	from, err := os.CreateTemp(l.trees[0].base, ourPrefix+"probe-")
+	if err != nil {
+		return false, err
+	}
+	name := from.Name()
+	defer func() { _ = os.Remove(name) }()
+	if err := from.Close(); err != nil {
+		return false, err
+	}
+	for _, t := range l.trees[1:] {
+		to := filepath.Join(t.base, filepath.Base(name))
+		switch err := os.Link(name, to); {
+		case errors.Is(err, syscall.EXDEV):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		if err := os.Remove(to); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 func (t tree) probe() error {

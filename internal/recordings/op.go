@@ -88,7 +88,7 @@ func (l *Library) begin(ctx context.Context, booked b3scale.RecordingOp) (b3scal
 		if err := l.repairOps(ctx, booked.IDs); err != nil {
 			return begun, err
 		}
-		if err := pause(ctx, 50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
+		if err := pause(ctx, 50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil { //nolint:gosec // it spreads load
 			return begun, errUnderWay
 		}
 	}

@@ -109,7 +109,7 @@ func (l *Library) rename(from, to string) (bool, error) {
 
 func makeParent(path string) error {
 	dir := filepath.Dir(path)
-	switch err := os.Mkdir(dir, 0o755); {
+	switch err := os.Mkdir(dir, 0o755); { //nolint:gosec // the web server reads it
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case err != nil:
