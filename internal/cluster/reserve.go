@@ -16,6 +16,7 @@ const (
 	lookAtStore    = 100 * time.Millisecond // how often who waits looks whether the store is silent
 	pauseOfAPlace  = 50 * time.Millisecond  // before the store is asked once more
 	rememberPlaces = time.Minute
+	crowdFor       = 6 * time.Second // after its last answer the store is taken to be busy with a crowd
 )
 
 var (
@@ -48,12 +49,20 @@ func (c *Cluster) reserve(ctx context.Context, p b3scale.Place) (taken int, ok b
 			return 0, false, errCrowd
 		case <-look.C:
 		}
-		if !c.StoreAnswers() {
+		if c.silent.silent() || c.storeSilent() && !c.limits.of(p.Key.FrontendID).heardLately() {
 			c.limits.unreserved.Add(1)
 			return 0, true, nil
 		}
 		c.doubt(since)
 	}
+}
+
+// heardLately reports whether the store has counted lately. In a crowd its other
+// writes wait behind those for places, as if it took none.
+func (l *frontendLimits) heardLately() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.takenAt) < crowdFor
 }
 
 type placeAnswer struct {

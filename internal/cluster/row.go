@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -29,9 +30,13 @@ type silentStore struct {
 const (
 	askAgain = 250 * time.Millisecond
 	// doubtFor is how long the store may leave a question unanswered that costs it
-	// nothing. In a crowd it has connections to open first, and all wait for a
-	// processor.
-	doubtFor = time.Second
+	// nothing. In a crowd it has connections to open first.
+	doubtFor = 2 * time.Second
+	// doubtSteps are the parts of doubtFor. Those that take much longer do not
+	// count: then we have waited for a processor, and an answer may wait, too.
+	doubtSteps  = 10
+	mostDoubts  = 10 * doubtSteps
+	doubtedTime = doubtFor / doubtSteps
 )
 
 // ask reports whether to ask the store now.
@@ -69,10 +74,15 @@ func (c *Cluster) doubt(since int64) {
 	}
 	go func() {
 		defer s.doubted.Store(false)
-		ctx, cancel := context.WithTimeout(c.halted, doubtFor)
+		ctx, cancel := context.WithCancel(c.halted)
 		defer cancel()
 		since := s.answers.Load()
-		_, err := c.store.Now(ctx)
+		asked := make(chan error, 1)
+		go func() {
+			_, err := c.store.Now(ctx)
+			asked <- err
+		}()
+		err := doubtful(asked)
 		switch {
 		case err == nil:
 			s.answers.Add(1)
@@ -80,6 +90,28 @@ func (c *Cluster) doubt(since int64) {
 			s.silentAfter.Store(since + 1)
 		}
 	}()
+}
+
+var errNoAnswer = errors.New("no answer")
+
+// doubtful waits for an answer, as long as we are awake.
+func doubtful(asked <-chan error) error {
+	awake := 0
+	for range mostDoubts {
+		begin := time.Now()
+		select {
+		case err := <-asked:
+			return err
+		case <-time.After(doubtedTime):
+		}
+		if time.Since(begin) < 2*doubtedTime {
+			awake++
+		}
+		if awake == doubtSteps {
+			break
+		}
+	}
+	return errNoAnswer
 }
 
 // StoreAnswers reports whether the store has answered lately. While it does
