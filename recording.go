@@ -37,6 +37,13 @@ const (
 	MetaProtect = "protect"   // playing needs a link that the frontend got for one person
 )
 
+// How much metadata a recording has room for. The bytes are those that it takes
+// up in lists, which are XML.
+const (
+	MaxMetadataEntries = 200
+	MaxMetadataBytes   = 64 << 10
+)
+
 // Protected tells whether playing needs a link of the frontend.
 func (r *Recording) Protected() bool { return r.Metadata[MetaProtect] == "true" }
 
@@ -138,6 +145,7 @@ type RecordingOp struct {
 	Kind      RecordingOpKind
 	IDs       []string // of the recordings
 	Formats   []string // whose files it touches, besides those of the rows
+	Origin    string   // where the files of an import come from, in words of the caller
 	Lapsed    bool     // nobody has it any more, for RecordingOps
 	Holder    string   // who has it, for the store; each take is another one
 	CreatedAt Micros
@@ -159,6 +167,7 @@ const (
 type RecordingOverride struct {
 	FrontendKey string
 	MeetingID   string // the frontend's own
+	Replace     bool   // new files of a format take the place of others
 }
 
 // RecordingDifference is one thing in which rows and files do not agree.

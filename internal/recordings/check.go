@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"b3scale"
 )
@@ -18,6 +19,9 @@ import (
 func (l *Library) Check(ctx context.Context, repair bool, yield func(b3scale.RecordingDifference)) error {
 	if repair && l.opts.Observe {
 		return errObserving
+	}
+	if err := l.mounted(ctx); err != nil {
+		return err
 	}
 	c := check{l: l, repair: repair, yield: yield, busy: map[string]bool{}}
 	if err := c.ops(ctx); err != nil {
@@ -142,9 +146,6 @@ func (l *Library) formatDirs() ([]string, error) {
 	var names []string
 	for _, t := range l.trees {
 		entries, err := os.ReadDir(t.base)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err != nil {
 			return nil, b3scale.Errorf(b3scale.Unavailable, "the %s tree cannot be read", t.name).Because(err)
 		}
@@ -266,13 +267,16 @@ func (c *check) mend(ctx context.Context, s suspect, d b3scale.RecordingDifferen
 	}
 }
 
-// takeIn imports files that nobody imported. Where they are tells whether they
-// are published.
+// takeIn imports files that nobody imported. What was or may have been imported
+// before comes back unpublished: nobody knows any more who may see it.
 func (c *check) takeIn(ctx context.Context, s suspect) error {
 	f := files{l: c.l, format: s.format, id: s.id}
 	where, err := f.places()
 	if err != nil || len(where) == 0 {
 		return err
+	}
+	if changed, err := lastChange(f.live(where[0])); err != nil || time.Since(changed) < c.l.opts.Quiet {
+		return b3scale.Errorf(b3scale.Conflict, "it has changed since %s ago and may still be arriving: check again later", c.l.opts.Quiet).Because(err)
 	}
 	document, err := readMetadata(f.live(where[0]))
 	if err != nil {
@@ -288,11 +292,26 @@ func (c *check) takeIn(ctx context.Context, s suspect) error {
 	if _, err := c.l.claim(&r, b3scale.RecordingOverride{}); err != nil {
 		return err
 	}
-	if where[0] != c.l.inbox {
-		r.SetPublished(where[0] == c.l.published)
+	if where[0] == c.l.published || where[0] == c.l.unpublished {
+		r.SetPublished(false)
 	}
-	_, err = c.l.take(ctx, r, false)
+	_, err = c.l.take(ctx, r, b3scale.RecordingOverride{})
 	return err
+}
+
+// lastChange is when anything in a directory was last written.
+func lastChange(dir string) (last time.Time, err error) {
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+		return err
+	})
+	return last, err
 }
 
 func readMetadata(dir string) ([]byte, error) {

@@ -84,8 +84,8 @@ func TestCheckFindsAndRepairs(t *testing.T) {
 			} else if after := s.files(); len(after) != len(before) {
 				t.Errorf("it cannot be repaired, but files have become %v", after)
 			}
-			if name == "not published, unknown" && s.rows()[two].Published {
-				t.Error("files that were not published are now")
+			if name != "in the inbox" && s.rows()[two].Published {
+				t.Error("nobody knows that these may be seen, but they are published now")
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func (l *Library) copyTree(ctx context.Context, from, to string) error {
 		switch {
 		case entry.IsDir():
 			dirs = append(dirs, target)
-			return os.Mkdir(target, 0o755) //nolint:gosec // the web server reads it
+			return copyDir(entry, target)
 		case entry.Type().IsRegular():
 			return l.copyFile(ctx, source, name, target)
 		default:
@@ -46,6 +46,19 @@ func (l *Library) copyTree(ctx context.Context, from, to string) error {
 		err = errors.Join(err, sync(dir))
 	}
 	return err
+}
+
+// copyDir makes a directory with the same mode, whatever our umask is, and with
+// as much for us as we need.
+func copyDir(entry fs.DirEntry, target string) error {
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(target, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(target, info.Mode()&(fs.ModePerm|fs.ModeSetgid)|0o700)
 }
 
 func (l *Library) copyFile(ctx context.Context, source *os.Root, name, target string) (err error) {
@@ -64,6 +77,9 @@ func (l *Library) copyFile(ctx context.Context, source *os.Root, name, target st
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	if _, err := l.copyBytes(out, whileWanted{ctx, in}); err != nil {
+		return err
+	}
+	if err := out.Chmod(info.Mode().Perm() | 0o400); err != nil {
 		return err
 	}
 	if err := out.Sync(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"b3scale"
@@ -33,6 +35,10 @@ var jobs = []job{
 		s.publish(one, false)
 		s.put(s.inbox, "video", one)
 	}, importing("video")},
+	{"import from the unpublished tree", func(s *site) { s.put(s.unpublished, "video", one) }, importing("video")},
+	{"check that repairs", func(s *site) { s.put(s.unpublished, "video", one) }, func(s *site) func(context.Context) error {
+		return func(ctx context.Context) error { return s.Check(ctx, true, func(b3scale.RecordingDifference) {}) }
+	}},
 	{"publish", func(s *site) {
 		s.has(one, "presentation", "video")
 		s.has(two, "presentation")
@@ -95,38 +101,56 @@ func (s *site) state() state {
 	return now
 }
 
+var inboxes = map[string]Options{"its own": {}, "published": {Inbox: "published"}, "unpublished": {Inbox: "unpublished"}}
+
 // A process that dies at any step leaves what the next start turns into the
 // state before the work or into that after it: rows and files.
 func TestDeathAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []bool{false, true} {
-		for _, j := range jobs {
-			t.Run(fmt.Sprintf("%s, apart %v", j.name, apart), func(t *testing.T) {
-				t.Parallel()
-				died, wanted := 0, newSite(t)
-				j.setup(wanted)
-				if err := j.do(wanted)(t.Context()); err != nil {
-					t.Fatal(err)
+		for inbox := range inboxes {
+			for _, j := range jobs {
+				if inbox != "its own" && !strings.Contains(j.name, "import") && !strings.Contains(j.name, "check") {
+					continue // it has nothing to do with the inbox
 				}
-				for at := 1; ; at++ {
-					if !dies(t, j, apart, at, wanted.state()) {
-						break
+				t.Run(fmt.Sprintf("%s, apart %v, inbox %s", j.name, apart, inbox), func(t *testing.T) {
+					t.Parallel()
+					wanted := newSiteWith(t, inbox)
+					j.setup(wanted)
+					if err := j.do(wanted)(t.Context()); err != nil {
+						t.Fatal(err)
 					}
-					died++
-				}
-				if died < 5 {
-					t.Errorf("there were only %d steps to die at", died)
-				}
-			})
+					died := 0
+					for at := 1; dies(t, j, apart, inbox, at, wanted.state()); at++ {
+						died++
+					}
+					if died < 2 {
+						t.Errorf("there were only %d steps to die at", died)
+					}
+				})
+			}
 		}
 	}
 }
 
-// dies reports whether the work had that step.
-func dies(t *testing.T, j job, apart bool, at int, done state) bool {
+// newSiteWith has its inbox there.
+func newSiteWith(t *testing.T, inbox string) *site {
 	s := newSite(t)
-	dir := filepath.Dir(s.published.base)
-	s.open(dir, Options{})
+	s.reopen(inbox)
+	return s
+}
+
+func (s *site) reopen(inbox string) {
+	dir, opts := filepath.Dir(s.published.base), inboxes[inbox]
+	if opts.Inbox != "" {
+		opts.Inbox = filepath.Join(dir, opts.Inbox)
+	}
+	s.open(dir, opts)
+}
+
+// dies reports whether the work had that step.
+func dies(t *testing.T, j job, apart bool, inbox string, at int, done state) bool {
+	s := newSiteWith(t, inbox)
 	s.apart = apart
 	j.setup(s)
 	before := s.state()
@@ -135,7 +159,7 @@ func dies(t *testing.T, j job, apart bool, at int, done state) bool {
 	if died { // the next process may die as well, while it repairs
 		s.crashes(1+at%5, func(ctx context.Context) error { return s.repaired(ctx) })
 	}
-	s.open(dir, Options{})
+	s.reopen(inbox)
 	if err := s.repaired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +197,11 @@ func (s *site) repaired(ctx context.Context) error {
 func (s *site) agreeBut(before state) {
 	s.t.Helper()
 	for _, d := range s.differences(false) {
-		if _, waited := before.Files["inbox/"+d.Format+"/"+d.RecordingID+"/empty"]; !waited || d.Kind != b3scale.FilesUnknown {
+		waited := slices.ContainsFunc(s.trees, func(t tree) bool {
+			_, there := before.Files[t.name+"/"+d.Format+"/"+d.RecordingID+"/empty"]
+			return there && d.Path == t.live(d.Format, d.RecordingID)
+		})
+		if !waited || d.Kind != b3scale.FilesUnknown {
 			s.t.Fatalf("rows and files do not agree: %+v", d)
 		}
 	}

@@ -154,6 +154,9 @@ func (s *site) open(dir string, opts Options) {
 	if opts.FilesWait == 0 {
 		opts.FilesWait = time.Millisecond
 	}
+	if opts.Quiet == 0 {
+		opts.Quiet = time.Nanosecond
+	}
 	opts.Step = s.step
 	s.Library = New(&s.taps, s, logtest.Logger(), opts)
 	s.renameDir = func(from, to string) error {
@@ -215,7 +218,7 @@ func (s *site) files() map[string]string {
 	all := map[string]string{}
 	for _, t := range s.trees {
 		err := filepath.WalkDir(t.base, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() {
+			if err == nil && entry.Type().IsRegular() && entry.Name() != marker {
 				text, err := os.ReadFile(path)
 				if err != nil {
 					return err

@@ -33,7 +33,7 @@ func (l *Library) Import(ctx context.Context, document []byte, o b3scale.Recordi
 	if s := f.Policy.Recordings; s != nil && s.VisibilityOverride != nil {
 		r.SetVisibility(*s.VisibilityOverride)
 	}
-	return l.take(ctx, r, o.FrontendKey != "")
+	return l.take(ctx, r, o)
 }
 
 // claim finds out whose recording it is, and makes its ids and metadata the
@@ -90,27 +90,32 @@ func (l *Library) claimMetadata(r *b3scale.Recording) {
 }
 
 // take brings the files of a recording's only format to where they belong, and
-// then writes the row. anew: it becomes r.FrontendID's whoever had it.
-func (l *Library) take(ctx context.Context, r b3scale.Recording, anew bool) (saved b3scale.Recording, err error) {
+// then writes the row. An override with a frontend makes it that frontend's
+// whoever had it.
+func (l *Library) take(ctx context.Context, r b3scale.Recording, o b3scale.RecordingOverride) (saved b3scale.Recording, err error) {
 	format := r.Formats[0].Type
-	booked := b3scale.RecordingOp{Kind: b3scale.RecordingImport, IDs: []string{r.ID}, Formats: []string{format}}
-	err = l.work(ctx, booked, func(ctx context.Context, o *op) error {
+	origin, err := files{l: l, format: format, id: r.ID}.await(ctx)
+	if err != nil {
+		return saved, err
+	}
+	booked := b3scale.RecordingOp{Kind: b3scale.RecordingImport, IDs: []string{r.ID}, Formats: []string{format}, Origin: origin.name}
+	err = l.work(ctx, booked, func(ctx context.Context, work *op) error {
 		home := l.home(r.Published)
-		_, err := l.store.Recordings(ctx, b3scale.RecordingQuery{IDs: o.IDs}, func(old b3scale.Recording) { home = l.home(old.Published) })
+		_, err := l.store.Recordings(ctx, b3scale.RecordingQuery{IDs: work.IDs}, func(old b3scale.Recording) { home = l.home(old.Published) })
 		if err != nil {
 			return err
 		}
-		f := files{l: l, op: o, format: format, id: r.ID}
-		if err := f.fetch(ctx, home); err != nil {
+		f := files{l: l, op: work, format: format, id: r.ID}
+		if err := f.fetch(ctx, home, o.Replace); err != nil {
 			return err
 		}
 		if len(r.Formats[0].Preview) == 0 {
 			r.Formats[0].Preview = thumbnails(home, r.ID)
 		}
-		return o.commit(ctx, func(now []b3scale.Recording) ([]b3scale.Recording, []string, error) {
+		return work.commit(ctx, func(now []b3scale.Recording) ([]b3scale.Recording, []string, error) {
 			saved = r
 			if len(now) > 0 {
-				saved = merged(now[0], r, anew)
+				saved = merged(now[0], r, o.FrontendKey != "")
 			}
 			return []b3scale.Recording{saved}, nil, nil
 		})
@@ -121,24 +126,75 @@ func (l *Library) take(ctx context.Context, r b3scale.Recording, anew bool) (sav
 	return l.store.Recording(ctx, r.ID)
 }
 
-// fetch waits for the files and brings them home from wherever they are.
-func (f files) fetch(ctx context.Context, home tree) error {
+// await waits for files, and tells in which tree they are.
+func (f files) await(ctx context.Context) (tree, error) {
 	for until := time.Now().Add(f.l.opts.FilesWait); ; {
-		from, err := f.places()
-		if err != nil {
-			return err
+		if err := f.l.mounted(ctx); err != nil {
+			return tree{}, err
 		}
-		if len(from) > 0 {
-			return f.fetchFrom(ctx, from, home)
+		found, err := f.places()
+		if err != nil {
+			return tree{}, fileError(err)
+		}
+		if len(found) > 0 {
+			return found[0], nil
 		}
 		if time.Now().After(until) {
-			return b3scale.Errorf(b3scale.Conflict, "there are no files at %s/%s, in the inbox or elsewhere: bring them there first, then import again",
-				f.format, f.id)
+			return tree{}, f.missing()
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return tree{}, err
+		}
+	}
+}
+
+func (f files) missing() error {
+	return b3scale.Errorf(b3scale.Conflict, "there are no files at %s/%s, in the inbox or elsewhere: bring them there first, then import again", f.format, f.id)
+}
+
+// fileError is what callers see of an error that has no code.
+func fileError(err error) error {
+	if b3scale.CodeOf(err) != "" {
+		return err
+	}
+	return b3scale.Errorf(b3scale.Unavailable, "the files of the recording cannot be moved now").Because(err)
+}
+
+// fetch brings the files home from wherever they are. With replace, those that
+// are in the inbox take the place of others.
+func (f files) fetch(ctx context.Context, home tree, replace bool) error {
+	from, err := f.places()
+	switch {
+	case err != nil:
+		return err
+	case len(from) == 0: // another import has moved them, and they were deleted
+		return f.missing()
+	case from[0].name != f.op.Origin && !slices.Contains(from, home):
+		return b3scale.Errorf(b3scale.Unavailable, "the files of the recording have been moved meanwhile: try again")
+	}
+	for _, t := range from {
+		if err := examine(ctx, f.live(t)); err != nil {
 			return err
 		}
 	}
+	for _, other := range from[1:] {
+		switch equal, err := same(ctx, f.live(from[0]), f.live(other)); {
+		case err != nil:
+			return err
+		case equal:
+		case replace:
+			if err := f.withdraw(other); err != nil {
+				return err
+			}
+		default:
+			return b3scale.Errorf(b3scale.Conflict, "%s/%s is in the %s and in the %s tree, and they differ: remove one, or import with replace=true "+
+				"to keep the former", f.format, f.id, from[0].name, other.name)
+		}
+	}
+	if there, err := isThere(f.live(home)); err != nil || there {
+		return err // settle removes other copies
+	}
+	return f.move(ctx, f.live(from[0]), home)
 }
 
 // places are the trees that have the files. The inbox comes first.
@@ -153,27 +209,6 @@ func (f files) places() (found []tree, err error) {
 		}
 	}
 	return found, nil
-}
-
-func (f files) fetchFrom(ctx context.Context, from []tree, home tree) error {
-	for _, t := range from {
-		if err := examine(ctx, f.live(t)); err != nil {
-			return err
-		}
-	}
-	for _, other := range from[1:] {
-		switch equal, err := same(ctx, f.live(from[0]), f.live(other)); {
-		case err != nil:
-			return err
-		case !equal:
-			return b3scale.Errorf(b3scale.Conflict, "%s/%s is in the %s and in the %s tree, and they differ: one of them must go",
-				f.format, f.id, from[0].name, other.name)
-		}
-	}
-	if slices.Contains(from, home) {
-		return nil // settle removes other copies
-	}
-	return f.move(ctx, f.live(from[0]), home)
 }
 
 // merged is what becomes of a recording that is there when another format of it

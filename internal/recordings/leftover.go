@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -65,7 +66,10 @@ func (l *Library) sweep(ctx context.Context, left leftOver, opID, id string) err
 			if len(where) == 0 {
 				return f.move(ctx, path, l.home(row.Published))
 			}
+			if equal, err := same(ctx, path, f.live(where[0])); err != nil || !equal {
+				return cmp.Or(err, error(b3scale.Errorf(b3scale.Conflict, "it differs from what is played now: look at both, and remove one by hand")))
+			}
 		}
-		return remove(path)
+		return o.remove(path)
 	})
 }

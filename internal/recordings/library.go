@@ -33,6 +33,7 @@ type Options struct {
 	// is ours.
 	Original  func(frontendID, address string) (original string, ours bool)
 	Observe   bool          // change nothing, neither rows nor files
+	Quiet     time.Duration // how long files must not have changed for a check to import them; 1 h
 	FilesWait time.Duration // how long an import waits for files that are not there yet; 5 s
 	Patience  time.Duration // how long work waits for other work on the same recording; 10 s
 	Lease     time.Duration // after it, work of a process that is gone is repaired; 20 s
@@ -68,6 +69,9 @@ func New(store b3scale.Recordings, frontends Frontends, log *slog.Logger, opts O
 	if opts.FilesWait == 0 {
 		opts.FilesWait = 5 * time.Second
 	}
+	if opts.Quiet == 0 {
+		opts.Quiet = time.Hour
+	}
 	if opts.Patience == 0 {
 		opts.Patience = 10 * time.Second
 	}
@@ -96,6 +100,17 @@ func New(store b3scale.Recordings, frontends Frontends, log *slog.Logger, opts O
 func (l *Library) home(published bool) tree {
 	if published {
 		return l.published
+	}
+	return l.unpublished
+}
+
+// origin is the tree that an op names as the one that files came from. When
+// there is none of that name any more, it is one that nobody shows.
+func (l *Library) origin(name string) tree {
+	for _, t := range l.trees {
+		if t.name == name {
+			return t
+		}
 	}
 	return l.unpublished
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	gosync "sync"
 	"time"
 
 	"b3scale"
@@ -22,6 +23,57 @@ type op struct {
 	b3scale.RecordingOp
 	l       *Library
 	touched bool // files were moved, or soon are
+
+	mu    gosync.Mutex
+	until time.Time // nobody else may have the op before
+	lost  bool      // somebody else may have it
+}
+
+func (l *Library) newOp(booked b3scale.RecordingOp, asked time.Time) *op {
+	return &op{RecordingOp: booked, l: l, until: asked.Add(l.opts.Lease / 2)}
+}
+
+// renewed notes that the op is ours for another while, counted from when we
+// asked.
+func (o *op) renewed(asked time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.until = asked.Add(o.l.opts.Lease / 2)
+}
+
+// mine is an error when somebody else may have the op. We may have been asleep:
+// the clock on the wall tells that of machines that were frozen.
+func (o *op) mine() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); now.After(o.until) || now.Round(0).After(o.until.Round(0)) {
+		o.lost = true
+	}
+	if o.lost {
+		return errLost
+	}
+	return nil
+}
+
+func (o *op) lose() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost = true
+}
+
+// rename and remove touch files, unless the op may be somebody else's by now.
+func (o *op) rename(from, to string) (bool, error) {
+	if err := o.mine(); err != nil {
+		return false, err
+	}
+	return o.l.rename(from, to)
+}
+
+func (o *op) remove(dir string) error {
+	if err := o.mine(); err != nil {
+		return err
+	}
+	return remove(dir)
 }
 
 func (o *op) step(name string) {
@@ -38,6 +90,7 @@ func (o *op) commit(ctx context.Context, settle func(now []b3scale.Recording) (p
 	case err != nil:
 		return err
 	case !mine:
+		o.lose()
 		return errLost
 	}
 	o.step("committed")
@@ -49,11 +102,10 @@ func (o *op) commit(ctx context.Context, settle func(now []b3scale.Recording) (p
 // than none, and files may be large.
 func (l *Library) work(ctx context.Context, booked b3scale.RecordingOp, do func(context.Context, *op) error) error {
 	booked.IDs = slices.Compact(slices.Sorted(slices.Values(booked.IDs)))
-	begun, err := l.begin(ctx, booked)
+	o, err := l.begin(ctx, booked)
 	if err != nil {
 		return err
 	}
-	o := &op{RecordingOp: begun, l: l}
 	done := make(chan error, 1)
 	l.atWork.Go(func() {
 		inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -76,20 +128,27 @@ func (l *Library) work(ctx context.Context, booked b3scale.RecordingOp, do func(
 
 // begin books work. It waits for other work on the same recordings, and ends
 // that of those who are gone.
-func (l *Library) begin(ctx context.Context, booked b3scale.RecordingOp) (b3scale.RecordingOp, error) {
+func (l *Library) begin(ctx context.Context, booked b3scale.RecordingOp) (*op, error) {
 	if l.opts.Observe {
-		return booked, errObserving
+		return nil, errObserving
+	}
+	if err := l.mounted(ctx); err != nil {
+		return nil, err
 	}
 	for until := time.Now().Add(l.opts.Patience); ; {
+		asked := time.Now()
 		begun, err := l.store.BeginRecordingOp(ctx, booked, l.opts.Lease)
+		if err == nil {
+			return l.newOp(begun, asked), nil
+		}
 		if b3scale.CodeOf(err) != b3scale.Conflict || time.Now().After(until) {
-			return begun, err
+			return nil, err
 		}
 		if err := l.repairOps(ctx, booked.IDs); err != nil {
-			return begun, err
+			return nil, err
 		}
 		if err := pause(ctx, 50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil { //nolint:gosec // it spreads load
-			return begun, errUnderWay
+			return nil, errUnderWay
 		}
 	}
 }
@@ -97,7 +156,6 @@ func (l *Library) begin(ctx context.Context, booked b3scale.RecordingOp) (b3scal
 // keep renews the op until ctx is over. It ends the work in time when that
 // fails: then others may begin to tidy up.
 func (l *Library) keep(ctx context.Context, o *op, cancel context.CancelCauseFunc) {
-	last := time.Now()
 	for pause(ctx, l.opts.Lease/5) == nil {
 		asked := time.Now()
 		within, stop := context.WithTimeout(ctx, l.opts.Lease/5)
@@ -105,8 +163,9 @@ func (l *Library) keep(ctx context.Context, o *op, cancel context.CancelCauseFun
 		stop()
 		switch {
 		case err == nil && mine:
-			last = asked
-		case err == nil, time.Since(last) > l.opts.Lease/2:
+			o.renewed(asked)
+		case err == nil, o.mine() != nil:
+			o.lose()
 			cancel(errLost)
 			return
 		}
@@ -119,13 +178,15 @@ func (l *Library) inTheEnd(ctx context.Context, o *op, outcome error) error {
 	if ctx.Err() != nil {
 		outcome = errors.Join(outcome, context.Cause(ctx))
 	}
-	if err := l.finish(ctx, o, outcome == nil || o.touched); err != nil {
+	if err := o.mine(); err != nil { // whoever has it tidies up
+		outcome = errors.Join(outcome, err)
+	} else if err := l.finish(ctx, o, outcome == nil || o.touched); err != nil {
 		l.log.ErrorContext(ctx, "work on recordings is not finished: it is tried again", "op", o.ID, "kind", o.Kind, "recordings", o.IDs, "error", err)
 	}
-	if outcome == nil || b3scale.CodeOf(outcome) != "" {
-		return outcome
+	if outcome == nil {
+		return nil
 	}
-	return b3scale.Errorf(b3scale.Unavailable, "the files of the recording cannot be moved now").Because(outcome)
+	return fileError(outcome)
 }
 
 func (l *Library) finish(ctx context.Context, o *op, settle bool) error {
@@ -168,21 +229,24 @@ const grace = 10 * time.Second
 // gone, and ends it.
 func (l *Library) repairOps(ctx context.Context, ids []string) error {
 	for !l.opts.Observe {
+		asked := time.Now()
 		lapsed, err := l.store.TakeRecordingOps(ctx, ids, l.opts.Lease, 1)
 		if err != nil || len(lapsed) == 0 {
 			return err
 		}
-		if err := l.repairOp(ctx, lapsed[0]); err != nil {
+		if err := l.repairOp(ctx, l.newOp(lapsed[0], asked)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Library) repairOp(ctx context.Context, taken b3scale.RecordingOp) error {
+func (l *Library) repairOp(ctx context.Context, o *op) error {
+	if err := l.mounted(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	o := &op{RecordingOp: taken, l: l}
 	go l.keep(ctx, o, cancel)
 	if err := l.finish(ctx, o, true); err != nil {
 		return fmt.Errorf("repair %s of %v: %w", o.Kind, o.IDs, err)

@@ -1,7 +1,9 @@
 package recordings
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"b3scale"
@@ -103,22 +105,30 @@ func (l *Library) Delete(ctx context.Context, frontendID string, ids []string) e
 	if _, err := l.owned(ctx, frontendID, ids); err != nil {
 		return err
 	}
-	formats, err := l.formatDirs()
-	if err != nil {
-		return err
-	}
-	booked := b3scale.RecordingOp{Kind: b3scale.RecordingDelete, IDs: ids, Formats: formats}
+	booked := b3scale.RecordingOp{Kind: b3scale.RecordingDelete, IDs: ids}
 	return l.work(ctx, booked, func(ctx context.Context, o *op) error {
 		if _, err := l.owned(ctx, frontendID, o.IDs); err != nil {
 			return err
 		}
+		formats, err := l.formatDirs()
+		if err != nil {
+			return err
+		}
+		var all []files
 		for _, id := range o.IDs {
-			for _, format := range o.Formats {
-				f := files{l: l, op: o, format: format, id: id}
-				for _, t := range l.trees {
-					if err := f.withdraw(t); err != nil {
-						return err
-					}
+			for _, format := range formats {
+				all = append(all, files{l: l, op: o, format: format, id: id})
+			}
+		}
+		for _, f := range all {
+			if err := f.removable(); err != nil {
+				return err
+			}
+		}
+		for _, f := range all {
+			for _, t := range l.trees {
+				if err := f.withdraw(t); err != nil {
+					return err
 				}
 			}
 		}
@@ -126,6 +136,23 @@ func (l *Library) Delete(ctx context.Context, frontendID string, ids []string) e
 			return nil, o.IDs, complete(now, frontendID, o.IDs)
 		})
 	})
+}
+
+// removable makes sure that files can be removed before anything is done.
+func (f files) removable() error {
+	for _, t := range f.l.trees {
+		if there, err := isThere(f.live(t)); err != nil || !there {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if name, err := lockedIn(f.live(t)); err != nil || name != "" {
+			return b3scale.Errorf(b3scale.Unavailable, "%s/%s in the %s tree cannot be removed by this user: see the owner and the mode of its directories",
+				f.format, f.id, t.name).Because(cmp.Or(err, error(fmt.Errorf("%s is not writable", name))))
+		}
+	}
+	return nil
 }
 
 func idsOf(rows []b3scale.Recording) []string {

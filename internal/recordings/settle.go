@@ -19,6 +19,13 @@ func (l *Library) settle(ctx context.Context, o *op) error {
 	for _, id := range o.IDs {
 		row, exists := rows[id]
 		formats := slices.Clone(o.Formats)
+		if o.Kind == b3scale.RecordingDelete { // that may be any
+			dirs, err := l.formatDirs()
+			if err != nil {
+				return err
+			}
+			formats = dirs
+		}
 		for _, f := range row.Formats {
 			formats = append(formats, f.Type)
 		}
@@ -49,7 +56,7 @@ func (f files) incoming(t tree) string { return t.incoming(f.op.ID, f.format, f.
 
 func (f files) settle(ctx context.Context, row b3scale.Recording, exists bool) error {
 	for _, t := range f.l.trees {
-		if err := remove(f.incoming(t)); err != nil {
+		if err := f.op.remove(f.incoming(t)); err != nil {
 			return err
 		}
 	}
@@ -58,24 +65,22 @@ func (f files) settle(ctx context.Context, row b3scale.Recording, exists bool) e
 	case f.op.Kind == b3scale.RecordingDelete && !exists:
 		return f.vanish(ctx)
 	case f.op.Kind == b3scale.RecordingDelete:
-		return f.reappear()
+		return f.reappear(ctx)
 	case has:
 		return f.gather(ctx, f.l.home(row.Published))
 	case f.op.Kind == b3scale.RecordingImport:
-		return f.gather(ctx, f.l.inbox)
+		return f.gather(ctx, f.l.origin(f.op.Origin))
 	default: // the work had nothing to do with them
 		return nil
 	}
 }
 
-// vanish removes the files from all trees: their row is gone.
+// vanish removes what was put aside: the row is gone. What is live by now has
+// come since.
 func (f files) vanish(ctx context.Context) error {
 	for _, t := range f.l.trees {
-		if err := f.withdraw(t); err != nil {
-			return err
-		}
 		f.op.step("remove")
-		if err := remove(f.aside(t)); err != nil {
+		if err := f.op.remove(f.aside(t)); err != nil {
 			return err
 		}
 	}
@@ -89,15 +94,16 @@ func (f files) withdraw(t tree) error {
 	}
 	f.op.touched = true
 	f.op.step("withdraw")
-	if _, err := f.l.rename(f.live(t), f.aside(t)); err != nil {
+	if _, err := f.op.rename(f.live(t), f.aside(t)); err != nil {
 		return err
 	}
 	f.op.step("withdrawn")
 	return nil
 }
 
-// reappear puts back what was put aside: the row is still there.
-func (f files) reappear() error {
+// reappear puts back what was put aside: the row is still there. When others
+// have come meanwhile, what is not the same stays aside; a check tells.
+func (f files) reappear(ctx context.Context) error {
 	for _, t := range f.l.trees {
 		aside, err := isThere(f.aside(t))
 		if err != nil {
@@ -106,11 +112,33 @@ func (f files) reappear() error {
 		if !aside {
 			continue
 		}
-		if _, err := f.l.rename(f.aside(t), f.live(t)); err != nil {
+		live, err := isThere(f.live(t))
+		if err != nil {
+			return err
+		}
+		if live {
+			err = f.dropAside(ctx, t, t)
+		} else {
+			_, err = f.op.rename(f.aside(t), f.live(t))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropAside removes what was put aside in a tree when home has the same.
+func (f files) dropAside(ctx context.Context, t, home tree) error {
+	equal, err := same(ctx, f.aside(t), f.live(home))
+	if err != nil {
+		return err
+	}
+	if !equal {
+		f.l.log.WarnContext(ctx, "files that were put aside stay there: others have come in their place", "recording", f.id, "format", f.format, "tree", t.name)
+		return nil
+	}
+	return f.op.remove(f.aside(t))
 }
 
 // gather makes home the only place of the files, and removes other copies of
@@ -135,7 +163,7 @@ func (f files) gather(ctx context.Context, home tree) error {
 				return err
 			}
 		}
-		if err := remove(f.aside(t)); err != nil {
+		if err := f.op.remove(f.aside(t)); err != nil {
 			return err
 		}
 	}
@@ -178,7 +206,7 @@ func (f files) dropCopy(ctx context.Context, t, home tree) error {
 func (f files) move(ctx context.Context, from string, to tree) error {
 	f.op.touched = true
 	f.op.step("move")
-	moved, err := f.l.rename(from, f.live(to))
+	moved, err := f.op.rename(from, f.live(to))
 	if err != nil {
 		return err
 	}
@@ -196,7 +224,7 @@ func (f files) copy(ctx context.Context, from string, to tree) error {
 		return err
 	}
 	f.op.step("copied")
-	if _, err := f.l.rename(f.incoming(to), f.live(to)); err != nil {
+	if _, err := f.op.rename(f.incoming(to), f.live(to)); err != nil {
 		return err
 	}
 	f.op.step("arrived")

@@ -37,6 +37,7 @@ func (t tree) incoming(op, format, id string) string {
 // of a recording. Web servers do not serve names that begin with a dot.
 const (
 	ourPrefix      = ".b3scale-"
+	marker         = ourPrefix + "tree" // in each of our trees
 	asidePrefix    = ourPrefix + "aside-"
 	incomingPrefix = ourPrefix + "incoming-"
 )
@@ -109,13 +110,31 @@ func (l *Library) rename(from, to string) (bool, error) {
 
 func makeParent(path string) error {
 	dir := filepath.Dir(path)
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return err
+	}
 	switch err := os.Mkdir(dir, 0o755); { //nolint:gosec // the web server reads it
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case err != nil:
 		return err
 	}
-	return sync(filepath.Dir(dir))
+	return errors.Join(os.Chmod(dir, 0o755), sync(filepath.Dir(dir))) //nolint:gosec // whatever our umask is
+}
+
+// lockedIn names a directory from which nothing can be removed by us.
+func lockedIn(dir string) (locked string, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && !writable(path) {
+			locked = path
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return locked, err
 }
 
 // remove deletes a directory of ours. It may be gone already.

@@ -15,8 +15,8 @@ import (
 
 const (
 	anyRecordingLock = `SELECT recording_id FROM recording_locks WHERE recording_id IN (SELECT key FROM json_each($1)) ORDER BY recording_id LIMIT 1`
-	insertOp         = `INSERT INTO recording_ops (id, kind, formats, holder, lease_until, created_at)
-		VALUES ($1, $2, $3, $4, {now} + $5, {now}) RETURNING created_at`
+	insertOp         = `INSERT INTO recording_ops (id, kind, formats, origin, holder, lease_until, created_at)
+		VALUES ($1, $2, $3, $4, $5, {now} + $6, {now}) RETURNING created_at`
 	insertRecordingLock = `INSERT INTO recording_locks (recording_id, op_id) VALUES ($1, $2) ON CONFLICT (recording_id) DO NOTHING RETURNING 1`
 
 	renewOp  = `UPDATE recording_ops SET lease_until = {now} + $3 WHERE id = $1 AND holder = $2`
@@ -50,7 +50,7 @@ func (s *Store) BeginRecordingOp(ctx context.Context, op b3scale.RecordingOp, le
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		err = tx.row(ctx, insertOp, op.ID, string(op.Kind), formats, op.Holder, lease.Microseconds()).Scan((*int64)(&op.CreatedAt))
+		err = tx.row(ctx, insertOp, op.ID, string(op.Kind), formats, op.Origin, op.Holder, lease.Microseconds()).Scan((*int64)(&op.CreatedAt))
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func opFormats(op b3scale.RecordingOp) (string, error) {
 	default:
 		return "", b3scale.Errorf(b3scale.InvalidArgument, "there is no work %q on recordings", op.Kind)
 	}
-	if err := errors.Join(checkIDs(op.IDs...), checkIDs(op.Formats...)); err != nil {
+	if err := errors.Join(checkIDs(op.IDs...), checkIDs(op.Formats...), checkIDs(op.Origin)); err != nil {
 		return "", err
 	}
 	formats, err := json.Marshal(append([]string{}, op.Formats...))

@@ -16,8 +16,8 @@ const (
 	lapsedOpsFor = `SELECT id FROM recording_ops WHERE lease_until <= {now}
 		AND id IN (SELECT op_id FROM recording_locks WHERE recording_id IN (SELECT key FROM json_each($2))) ORDER BY created_at, id LIMIT $1`
 	takeOp = `UPDATE recording_ops SET holder = $2, lease_until = {now} + $3 WHERE id = $1 AND lease_until <= {now}
-		RETURNING kind, formats, created_at`
-	listOps = `SELECT o.id, o.kind, o.formats, o.created_at, o.lease_until <= {now}, COALESCE(l.recording_id, '')
+		RETURNING kind, formats, origin, created_at`
+	listOps = `SELECT o.id, o.kind, o.formats, o.origin, o.created_at, o.lease_until <= {now}, COALESCE(l.recording_id, '')
 		FROM recording_ops o LEFT JOIN recording_locks l ON l.op_id = o.id ORDER BY o.created_at, o.id, l.recording_id`
 )
 
@@ -56,7 +56,7 @@ func (s *Store) takeRecordingOp(ctx context.Context, id string, lease time.Durat
 	err = s.write(ctx, func(ctx context.Context, tx session) error {
 		op = b3scale.RecordingOp{ID: id, Holder: b3scale.NewID()}
 		var formats []byte
-		err := tx.row(ctx, takeOp, id, op.Holder, lease.Microseconds()).Scan((*string)(&op.Kind), &formats, (*int64)(&op.CreatedAt))
+		err := tx.row(ctx, takeOp, id, op.Holder, lease.Microseconds()).Scan((*string)(&op.Kind), &formats, &op.Origin, (*int64)(&op.CreatedAt))
 		if errors.Is(err, sql.ErrNoRows) {
 			op = b3scale.RecordingOp{}
 			return nil
@@ -82,7 +82,7 @@ func (s *Store) RecordingOps(ctx context.Context) (ops []b3scale.RecordingOp, er
 		var op b3scale.RecordingOp
 		var formats []byte
 		var recording string
-		err := rows.Scan(&op.ID, (*string)(&op.Kind), &formats, (*int64)(&op.CreatedAt), &op.Lapsed, &recording)
+		err := rows.Scan(&op.ID, (*string)(&op.Kind), &formats, &op.Origin, (*int64)(&op.CreatedAt), &op.Lapsed, &recording)
 		if err != nil {
 			return err
 		}

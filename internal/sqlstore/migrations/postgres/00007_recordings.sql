@@ -49,6 +49,7 @@ CREATE TABLE recording_ops (
     id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     kind        TEXT COLLATE "C" NOT NULL CHECK (kind IN ('import', 'publish', 'delete', 'repair')),
     formats     TEXT NOT NULL,
+    origin      TEXT COLLATE "C" NOT NULL,
     holder      TEXT COLLATE "C" NOT NULL,
     lease_until BIGINT NOT NULL,
     created_at  BIGINT NOT NULL

@@ -49,6 +49,7 @@ CREATE TABLE recording_ops (
     id          TEXT NOT NULL PRIMARY KEY,
     kind        TEXT NOT NULL CHECK (kind IN ('import', 'publish', 'delete', 'repair')),
     formats     TEXT NOT NULL,
+    origin      TEXT NOT NULL,
     holder      TEXT NOT NULL,
     lease_until BIGINT NOT NULL,
     created_at  BIGINT NOT NULL
