@@ -1990,6 +1990,10 @@ type RecordingsImportParams struct {
 	// OverrideFrontendKey The key of the frontend that it shall belong to, in place of what the metadata say; also when it is there already
 	// and belongs to another one. Not for agents.
 	OverrideFrontendKey *string `form:"override_frontend_key,omitempty" json:"override_frontend_key,omitempty"`
+
+	// Replace Whether new files in the inbox take the place of other files of this format, as after a recording was processed
+	// anew. Otherwise that is a conflict. Not for agents.
+	Replace *bool `form:"replace,omitempty" json:"replace,omitempty"`
 }
 
 // AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
@@ -3655,6 +3659,19 @@ func (siw *ServerInterfaceWrapper) RecordingsImport(w http.ResponseWriter, r *ht
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "override_frontend_key"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "override_frontend_key", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "replace" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "replace", r.URL.Query(), &params.Replace, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "replace"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "replace", Err: err})
 		}
 		return
 	}

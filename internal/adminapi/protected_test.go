@@ -113,10 +113,10 @@ func TestProtectedRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.ask("GET " + link).is(http.StatusNotFound)
-		judge(http.StatusOK, path+video, sent) // what was opened stays open
+		judge(http.StatusForbidden, path+video, sent) // what was opened is closed
 
 		if want := (map[recordings.PlaybackOutcome]int{
-			recordings.LinkOpened: 1, recordings.LinkRefused: 3, recordings.FileAllowed: 4, recordings.FileRefused: 2,
+			recordings.LinkOpened: 1, recordings.LinkRefused: 3, recordings.FileAllowed: 3, recordings.FileRefused: 3,
 		}); !maps.Equal(s.outcomes, want) {
 			t.Errorf("counted %v, want %v", s.outcomes, want)
 		}

@@ -12,11 +12,12 @@ import (
 // RecordingsImport takes in one format of a recording.
 func (s *Server) RecordingsImport(w http.ResponseWriter, r *http.Request, params RecordingsImportParams) {
 	s.withRecordings(w, r, func() error {
-		o := b3scale.RecordingOverride{FrontendKey: text(params.OverrideFrontendKey), MeetingID: text(params.OverrideOriginalMeetingID)}
+		o := b3scale.RecordingOverride{FrontendKey: text(params.OverrideFrontendKey), MeetingID: text(params.OverrideOriginalMeetingID), Replace: params.Replace != nil && *params.Replace}
 		if isAgent(r) { // a node could give its recordings to any frontend
 			refused := fieldErrors{}
 			refused.refuse("override_frontend_key", o.FrontendKey != "")
 			refused.refuse("override_original_meeting_id", o.MeetingID != "")
+			refused.refuse("replace", o.Replace)
 			if err := forbidden(refused); err != nil {
 				return err
 			}

@@ -132,6 +132,7 @@ func TestRecordingsThatAreNotImported(t *testing.T) {
 		{"nobody's", node, "", metadataOf(firstID, "video", "nobody", "physics"), 404, "nobody knows whose recording this is"},
 		{"given away by a node", node, "?override_frontend_key=moodle", good, 403, "this action is not allowed"},
 		{"renamed by a node", node, "?override_original_meeting_id=chemistry", good, 403, "this action is not allowed"},
+		{"replaced by a node", node, "?replace=true", good, 403, "this action is not allowed"},
 		{"given to nobody", admin, "?override_frontend_key=nobody", good, 404, `no frontend with the key "nobody"`},
 		{"an odd id", admin, "?override_original_meeting_id=a%00b", good, 400, ""},
 		{"too large", node, "", good + strings.Repeat(" ", 64<<10), 413, ""},

@@ -1968,6 +1968,10 @@ type RecordingsImportParams struct {
 	// OverrideFrontendKey The key of the frontend that it shall belong to, in place of what the metadata say; also when it is there already
 	// and belongs to another one. Not for agents.
 	OverrideFrontendKey *string `form:"override_frontend_key,omitempty" json:"override_frontend_key,omitempty"`
+
+	// Replace Whether new files in the inbox take the place of other files of this format, as after a recording was processed
+	// anew. Otherwise that is a conflict. Not for agents.
+	Replace *bool `form:"replace,omitempty" json:"replace,omitempty"`
 }
 
 // AgentEventsJSONRequestBody defines body for AgentEvents for application/json ContentType.
@@ -6298,6 +6302,18 @@ func NewRecordingsImportRequestWithBody(server string, params *RecordingsImportP
 		if params.OverrideFrontendKey != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "override_frontend_key", *params.OverrideFrontendKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Replace != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "replace", *params.Replace, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -85,6 +85,7 @@ func differenceTable(all []apiclient.RecordingDifference) table {
 
 func (s *session) importRecordingCommand() *cobra.Command {
 	var key, meeting string
+	var replace bool
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "import one format of a recording",
@@ -110,6 +111,9 @@ func (s *session) importRecordingCommand() *cobra.Command {
 				}
 				params.OverrideFrontendKey = &f.BBB.Key
 			}
+			if replace {
+				params.Replace = &replace
+			}
 			if meeting != "" {
 				params.OverrideOriginalMeetingID = &meeting
 			}
@@ -127,6 +131,7 @@ func (s *session) importRecordingCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&key, "frontend", "", "key of the frontend that shall have it, even if another one has it")
+	cmd.Flags().BoolVar(&replace, "replace", false, "let new files in the inbox take the place of others of this format")
 	cmd.Flags().StringVar(&meeting, "meeting", "", "id of its meeting, as the frontend chose it")
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
