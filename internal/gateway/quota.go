@@ -51,6 +51,7 @@ type quota struct {
 	calls, joins bucket
 	nodes        *semaphore.Weighted // calls to nodes
 	bodies       *semaphore.Weighted // bytes of large bodies
+	lists        *semaphore.Weighted // bytes of lists of recordings
 	underWay     atomic.Int64
 	crowded      atomic.Uint64
 
@@ -76,6 +77,7 @@ func (g *Gateway) quotaOf(f *b3scale.Frontend, now time.Time) *quota {
 		q, _ = g.quotas.all.LoadOrStore(f.ID, &quota{
 			nodes:  semaphore.NewWeighted(int64(g.opts.NodeCalls)),
 			bodies: semaphore.NewWeighted(max(g.opts.MaxBodies/2, g.opts.MaxPresentation)),
+			lists:  semaphore.NewWeighted(g.opts.roomForLists() / 2),
 		})
 	}
 	return q.(*quota)

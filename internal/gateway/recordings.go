@@ -84,13 +84,10 @@ func (g *Gateway) getRecordings(w http.ResponseWriter, req *request) {
 	}
 	ctx, cancel := context.WithTimeout(req.http.Context(), g.opts.RequestTimeout)
 	defer cancel()
-	list := recordingList{playback: g.opts.Playback}
-	if !asked.nothing {
-		var err error
-		if list.total, err = g.opts.Recordings.Find(ctx, asked.query, list.add); err != nil {
-			g.recordingsFailed(w, req, err)
-			return
-		}
+	list, err := g.listRecordings(ctx, req, asked)
+	if err != nil {
+		g.recordingsFailed(w, req, err)
+		return
 	}
 	list.answer(w, asked.paged)
 }

@@ -126,11 +126,12 @@ func TestUpdatesThatAreRefused(t *testing.T) {
 		"meta_gr%C3%B6%C3%9Fe=1": "name of the parameter", "meta_a/=1": "name of the parameter", "meta_%FF=1": "name of the parameter",
 		"meta_a%27=": "name of the parameter",
 		"meta_" + strings.Repeat("n", 129) + "=1": "longer than 128",
-		"meta_a=%FF":                            "no text",
-		"meta_a=" + strings.Repeat("x", 64<<10): "65536 bytes",
-		many(201 - already):                     "200 entries",
-		"protect=yes":                           "true or false",
-		"meta_PROTECT=1":                        "true or false",
+		"meta_a=%FF":                              "no text",
+		"meta_a=" + strings.Repeat("x", 64<<10):   "65536 bytes",
+		"meta_a=" + strings.Repeat("%22", 11_000): "65536 bytes", // &quot; in lists
+		many(201 - already):                       "200 entries",
+		"protect=yes":                             "true or false",
+		"meta_PROTECT=1":                          "true or false",
 	} {
 		before, other := h.stored(physicsID), h.stored(staffID)
 		got := h.call("updateRecordings", "meta_good=1&recordID="+staffID+","+physicsID+"&"+query)

@@ -34,6 +34,7 @@ type shelf struct {
 	store b3scale.Recordings
 	fail  error                      // what comes of everything
 	more  func() []b3scale.Recording // found besides
+	found func(ctx context.Context)  // before the search ends
 }
 
 var _ gateway.Recordings = (*shelf)(nil)
@@ -45,6 +46,9 @@ func (s *shelf) Find(ctx context.Context, q b3scale.RecordingQuery, yield func(b
 			yield(r)
 			total++
 		}
+	}
+	if s.found != nil {
+		s.found(ctx)
 	}
 	return total, errors.Join(err, s.fail)
 }

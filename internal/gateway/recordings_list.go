@@ -18,7 +18,22 @@ type recordingList struct {
 	full     [][]byte // pieces
 	last     []byte
 	count    int
+
+	room *room // for the bytes of all pieces
+	size int64
+	most int64
+	end  listEnd
+	stop func() // reading
 }
+
+// listEnd is why a list is not complete. Nothing is added to it any more.
+type listEnd int
+
+const (
+	atItsEnd listEnd = iota
+	tooLong
+	outOfRoom
+)
 
 // What stands around the recordings. Nodes have these blanks, too.
 const (
@@ -50,13 +65,33 @@ func (l *recordingList) answer(w http.ResponseWriter, paged bool) {
 	}
 }
 
-// add appends one recording (BBB API, getRecordings).
+// add appends a recording, unless the list gets too long or there is no room.
 func (l *recordingList) add(r b3scale.Recording) {
-	l.count++
+	if l.end != atItsEnd {
+		return
+	}
 	if len(l.last) >= listBuffer {
 		l.full = append(l.full, l.last)
 		l.last = make([]byte, 0, listBuffer+listBuffer/8)
 	}
+	before := len(l.last)
+	l.write(&r)
+	l.size += int64(len(l.last) - before)
+	switch missing := l.size - l.room.size; {
+	case l.size > l.most:
+		l.end = tooLong
+	case missing > 0 && !l.room.grow(max(missing, listStep)):
+		l.end = outOfRoom
+	default:
+		return
+	}
+	l.full, l.last = nil, nil
+	l.stop()
+}
+
+// write appends one recording (BBB API, getRecordings).
+func (l *recordingList) write(r *b3scale.Recording) {
+	l.count++
 	x := xmlText(l.last)
 	x.open("recording")
 	x.text("recordID", r.ID)
@@ -91,7 +126,7 @@ func (l *recordingList) add(r b3scale.Recording) {
 		}
 		x.close("breakoutRooms")
 	}
-	l.formats(&x, &r)
+	l.formats(&x, r)
 	x.close("recording")
 	l.last = x
 }

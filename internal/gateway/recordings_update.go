@@ -14,12 +14,8 @@ import (
 // case. Empty ones remove the entry.
 type recordingUpdate map[string]string
 
-// How much metadata a recording may have after an update.
-const (
-	maxMetadataName    = 128
-	maxMetadataEntries = 200
-	maxMetadataBytes   = 64 << 10
-)
+// maxMetadataName is how long names may be that are new.
+const maxMetadataName = 128
 
 // metadataNames are those that become elements in lists of any version.
 var metadataNames = regexp.MustCompile(`^[a-z_][a-z0-9_.-]*$`)
@@ -95,17 +91,18 @@ func (u recordingUpdate) apply(r *b3scale.Recording) error {
 	}
 	after := sizeOf(r.Metadata)
 	switch { // what is too large already may get smaller
-	case len(r.Metadata) > max(maxMetadataEntries, len(spelled)):
-		return invalidUpdate("A recording can have %d entries of metadata", maxMetadataEntries)
-	case after > max(maxMetadataBytes, before):
-		return invalidUpdate("The metadata of a recording can have %d bytes", maxMetadataBytes)
+	case len(r.Metadata) > max(b3scale.MaxMetadataEntries, len(spelled)):
+		return invalidUpdate("A recording can have %d entries of metadata", b3scale.MaxMetadataEntries)
+	case after > max(b3scale.MaxMetadataBytes, before):
+		return invalidUpdate("The metadata of a recording can have %d bytes, as they are in lists", b3scale.MaxMetadataBytes)
 	}
 	return nil
 }
 
+// sizeOf is what metadata take up in lists.
 func sizeOf(metadata map[string]string) (n int) {
 	for name, value := range metadata {
-		n += len(name) + len(value)
+		n += len("<></>") + 2*len(name) + len(escaped(value))
 	}
 	return n
 }

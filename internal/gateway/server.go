@@ -34,6 +34,7 @@ type Options struct {
 	MaxBody         int64          // bytes of a form; 1 MiB
 	MaxPresentation int64          // bytes of an XML body with presentations; 64 MiB
 	MaxBodies       int64          // bytes of all bodies above MaxBody at a time; 1 GiB, and never less than MaxPresentation
+	MaxList         int64          // bytes of one list of recordings; 64 MiB. All together take half of MaxBodies, and never less than two of them
 	WriteTimeout    time.Duration  // for the answer, counted from the end of the body; 0: the server's own
 	RequestTimeout  time.Duration  // for a call that reaches a node, waiting for its turn included; 55 s
 	NodeCalls       int            // of one frontend to nodes at a time; 128
@@ -58,6 +59,8 @@ type Gateway struct {
 
 	bodies     *semaphore.Weighted // bytes of large bodies
 	overBodies remark
+	lists      *semaphore.Weighted // bytes of lists of recordings
+	overLists  remark
 }
 
 // New makes a gateway.
@@ -72,6 +75,9 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 		opts.MaxBodies = 1 << 30
 	}
 	opts.MaxBodies = max(opts.MaxBodies, opts.MaxPresentation)
+	if opts.MaxList == 0 {
+		opts.MaxList = 64 << 20
+	}
 	if opts.RequestTimeout == 0 {
 		opts.RequestTimeout = 55 * time.Second
 	}
@@ -84,7 +90,10 @@ func New(c *cluster.Cluster, log *slog.Logger, opts Options) *Gateway {
 	if opts.Playback == nil {
 		opts.Playback = storedLinks{}
 	}
-	g := &Gateway{cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID(), bodies: semaphore.NewWeighted(opts.MaxBodies)}
+	g := &Gateway{
+		cluster: c, pages: pages.New(), log: log, opts: opts, nobody: b3scale.NewID(),
+		bodies: semaphore.NewWeighted(opts.MaxBodies), lists: semaphore.NewWeighted(opts.roomForLists()),
+	}
 	g.calls = map[string]handler{
 		"create":           {do: g.create, meeting: true, xml: true, effect: true, node: true},
 		"join":             {do: g.join, meeting: true},

@@ -45,6 +45,7 @@ func ParseMetadata(raw []byte) (b3scale.Recording, error) {
 	stateOf(&r, root)
 	r.BreakoutOf = parentOf(root.Child("breakout"))
 	r.BreakoutRooms = roomsOf(root.Child("breakoutRooms"))
+	bound(&r)
 	return r, nil
 }
 
@@ -102,7 +103,8 @@ func isASCII(raw []byte) bool {
 
 // metadata has the names as they are spelled. A name that comes again, in
 // whatever case, replaces the one before: the last one counts, but of those
-// that the node adds itself its own spelling does.
+// that the node adds itself its own spelling does. Those that say who may see
+// the recording are spelled as we do.
 func metadata(meta bbb.Element) map[string]string {
 	found, spelled := map[string]string{}, map[string]string{} // spelled: by name in lower case
 	for e := range meta.Children() {
@@ -110,15 +112,31 @@ func metadata(meta bbb.Element) map[string]string {
 		if !bbb.IsElementName(name) {
 			continue // no list of recordings could have it
 		}
-		lower := strings.ToLower(name)
+		lower, value := strings.ToLower(name), bbb.DropControls(e.Text())
+		switch lower {
+		case b3scale.MetaProtect:
+			name, value = lower, protection(value)
+		case b3scale.MetaListed:
+			name = lower
+		}
 		before, again := spelled[lower]
 		if again && before != name && nodeAdds(before) {
 			continue
 		}
 		delete(found, before)
-		found[name], spelled[lower] = bbb.DropControls(e.Text()), name
+		found[name], spelled[lower] = value, name
 	}
 	return found
+}
+
+// protection is one of the two words that count. What is not clearly a no may
+// have been meant to protect.
+func protection(value string) string {
+	switch strings.ToLower(bbb.Clean(value)) {
+	case "", "false", "no", "n", "off", "0":
+		return "false"
+	}
+	return "true"
 }
 
 func nodeAdds(name string) bool {
@@ -199,7 +217,7 @@ const (
 
 func parentOf(breakout bbb.Element) *b3scale.RecordingParent {
 	parent := attribute(breakout, "parentMeetingId")
-	if parent == "" {
+	if !IsID(parent) {
 		return nil
 	}
 	return &b3scale.RecordingParent{
@@ -211,7 +229,7 @@ func parentOf(breakout bbb.Element) *b3scale.RecordingParent {
 
 func roomsOf(rooms bbb.Element) (internal []string) {
 	for e := range rooms.Children() {
-		if id := text(e); e.Name() == "breakoutRoom" && id != "" {
+		if id := text(e); e.Name() == "breakoutRoom" && IsID(id) && len(internal) < maxRooms {
 			internal = append(internal, id)
 		}
 	}

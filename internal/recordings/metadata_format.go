@@ -30,6 +30,8 @@ func formatOf(root bbb.Element) (b3scale.RecordingFormat, error) {
 		return f, invalid("it has neither playback nor data")
 	case f.Type == "":
 		return f, invalid("its playback has no format: the recording is not finished")
+	case len(f.URL) > maxAddress:
+		return f, invalid("the link of its format is longer than %d bytes", maxAddress)
 	case !IsID(f.Type):
 		return f, invalid("the format %q is none: letters, digits, _ and - are allowed, 190 at most", shorten(f.Type))
 	}
@@ -47,12 +49,12 @@ func preview(extensions bbb.Element) (images []b3scale.RecordingImage) {
 		}
 		for e := range p.Child("images").Children() {
 			address := text(e)
-			if e.Name() != "image" || address == "" {
+			if e.Name() != "image" || address == "" || len(address) > maxAddress || len(images) == mostThumbnails {
 				continue
 			}
 			images = append(images, b3scale.RecordingImage{
 				URL:    address,
-				Alt:    attribute(e, "alt"),
+				Alt:    cut(attribute(e, "alt"), maxAlt),
 				Width:  int(clamp(attribute(e, "width"), maxCount)),
 				Height: int(clamp(attribute(e, "height"), maxCount)),
 			})

@@ -179,9 +179,13 @@ func (p *Playback) cookie(r b3scale.Recording, cookies []string) (*http.Cookie, 
 	}
 }
 
-// maxCookies bounds what one request may have us verify. A browser has more
-// than one when the domain was another before, or others set cookies there.
-const maxCookies = 8
+// One request may have us verify so much. A browser has more than one cookie
+// when the domain was another before, or others set cookies there: theirs must
+// not crowd out ours. Ours are never longer than maxCookie.
+const (
+	maxCookies = 16 << 10 // bytes; web servers take fewer
+	maxChecks  = 64
+)
 
 // grants are those of all good cookies.
 func (p *Playback) grants(cookies []string) []b3scale.PlaybackGrant {
@@ -189,7 +193,14 @@ func (p *Playback) grants(cookies []string) []b3scale.PlaybackGrant {
 		return nil
 	}
 	var all []b3scale.PlaybackGrant
-	for _, one := range cookies[:min(len(cookies), maxCookies)] {
+	size, checks := 0, 0
+	for _, one := range cookies {
+		if len(one) > maxCookie || strings.Count(one, ".") != 2 { // no token, whoever made it
+			continue
+		}
+		if size, checks = size+len(one), checks+1; size > maxCookies || checks > maxChecks {
+			break
+		}
 		grants, err := p.opts.Tokens.ParsePlaybackCookie(one)
 		if err != nil {
 			continue // of the existing product, or forged

@@ -82,10 +82,17 @@ func (p *Playback) known(ctx context.Context, segments []string) (map[string]*b3
 	return known, err
 }
 
+// granted tells whether a cookie opens it. What a frontend has handed out is
+// worth nothing while it is disabled.
 func (p *Playback) granted(r *b3scale.Recording, grants []b3scale.PlaybackGrant) bool {
-	return slices.ContainsFunc(grants, func(g b3scale.PlaybackGrant) bool {
+	opened := slices.ContainsFunc(grants, func(g b3scale.PlaybackGrant) bool {
 		return g.FrontendID == r.FrontendID && (g.RecordingID == r.ID || g.RecordingID == "" && p.opts.AllOfOne)
 	})
+	if !opened {
+		return false
+	}
+	f := p.frontends.FrontendByID(r.FrontendID)
+	return f != nil && f.Active
 }
 
 // longest is the length of the longest prefix that the path has.

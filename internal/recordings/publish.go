@@ -149,7 +149,7 @@ func (f files) removable() error {
 		}
 		if name, err := lockedIn(f.live(t)); err != nil || name != "" {
 			return b3scale.Errorf(b3scale.Unavailable, "%s/%s in the %s tree cannot be removed by this user: see the owner and the mode of its directories",
-				f.format, f.id, t.name).Because(cmp.Or(err, error(fmt.Errorf("%s is not writable", name))))
+				f.format, f.id, t.name).Because(cmp.Or(err, fmt.Errorf("%s is not writable", name)))
 		}
 	}
 	return nil

@@ -109,7 +109,8 @@ func takenOver(t *testing.T, step string, do func(l *Library) error) bool {
 	go func() { done <- do(stopped) }()
 	select {
 	case <-reached:
-	case <-done: // it was too slow
+	case err := <-done:
+		t.Logf("it was too slow: %v", err)
 		return false
 	}
 	time.Sleep(2 * opts.Lease) // its time is over
