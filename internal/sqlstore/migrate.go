@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -75,6 +76,10 @@ func (e SchemaError) Error() string {
 	}
 	return fmt.Sprintf("the schema is older than this program, which needs version %d: run the migrate command", e.Needed)
 }
+
+// ErrForeignSchema says that the tables are somebody else's. Nothing was done.
+var ErrForeignSchema = errors.New("the database has tables of the existing product, or of another one: b3scale needs a database of its own. " +
+	"Make an empty one and name it in B3SCALE_DB_URL; docs/moving-over.md tells how to take frontends and backends along")
 
 // NewerSchemaError says that a newer program has written the schema.
 type NewerSchemaError struct{ Found, Known int64 }

@@ -117,11 +117,14 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, opts PostgresO
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var encoding string
-	var found bool
-	err = db.QueryRowContext(soon, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL`).Scan(&encoding, &found)
+	var found, taken bool
+	err = db.QueryRowContext(soon, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL,
+		to_regclass('frontends') IS NOT NULL`).Scan(&encoding, &found, &taken)
 	switch {
 	case err != nil:
 		return false, err
+	case !found && taken:
+		return false, ErrForeignSchema
 	case encoding != "UTF8":
 		return false, fmt.Errorf("the database has the encoding %s; it needs UTF8", encoding)
 	case !found && opts.CheckSchemaOnly:
