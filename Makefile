@@ -11,7 +11,7 @@ GOFLAGS += -buildvcs=false
 export GOFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test check lint bench fuzz soak clean-room
+.PHONY: help build generate demo test check lint docs bench fuzz soak release helm clean-room
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ check: ## format, vet, dependencies, licences, generated code, lint, tests with 
 lint: ## golangci-lint in the version that tools/go.mod pins; ARGS=--fix mends what it can
 	go tool -modfile=tools/go.mod golangci-lint run ./... $(ARGS)
 
+docs: ## the documentation as static pages, in dist/docs
+	@rm -rf dist/docs
+	@go run ./docs/sitegen . dist/docs
+
 bench: ## benchmarks, as ratios to a bare net/http floor; ARGS are passed on
 	go run ./bench $(ARGS)
 	go test -run '^$$' -bench BenchmarkEvents -benchtime 100000x ./internal/cluster
@@ -48,6 +52,12 @@ fuzz: ## every fuzz target for FUZZTIME=30s each
 
 soak: ## long chaos and load tests for DURATION=10m with SEED=n (default: the time)
 	@scripts/soak
+
+release: ## packages, archives, checksums into dist/; VERSION=v1.2.3 names it, ARGS are passed on
+	@scripts/release -version '$(VERSION)' -build '$(BUILD)' $(ARGS)
+
+helm: ## let helm itself lint and render the chart; compiles helm first, which takes minutes
+	@deploy/helm/check
 
 clean-room: ## prove in a minimal Debian that a fresh clone needs Go and make only (root)
 	@scripts/clean-room

@@ -69,6 +69,12 @@ var house = map[string][]string{
 	"internal/adminapi/docsgen": {},
 	"internal/ctl/ctlgen":       {"internal/ctl"},
 	"deploy/dashgen":            {},
+	"deploy/envgen":             {"internal/config"},
+	"deploy/release":            {},
+	"docs/confgen":              {"internal/config"},
+	"docs/markdown":             {},
+	"docs/sitegen":              {"docs/markdown"},
+	"docs/doctest":              {},
 
 	// For tests, demonstrations and measurements; never in a production binary.
 	"bbb/bbbtest":        {".", "bbb"},
