@@ -29,9 +29,10 @@ demo: ## a gateway with three simulated BBB servers; ARGS=--once drives one meet
 	@CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/b3scale-demo
 	@exec bin/b3scale-demo $(ARGS)
 
+# The cluster's tests take longest, on one processor: they begin first.
 test: ## install what the tests need, then run all of them; TESTFLAGS='-run …' to choose
 	@scripts/install-test-needs
-	go test $(TESTFLAGS) ./...
+	go test $(TESTFLAGS) ./internal/cluster ./...
 
 check: ## format, vet, dependencies, licences, generated code, lint, tests with the race detector
 	@scripts/check

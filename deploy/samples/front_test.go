@@ -16,6 +16,7 @@ import (
 	"b3scale/bbb/bbbtest"
 	"b3scale/internal/app"
 	"b3scale/internal/config"
+	"b3scale/internal/logtest"
 )
 
 const secret = "the-frontend-secret"
@@ -23,16 +24,18 @@ const secret = "the-frontend-secret"
 // daemon is a b3scaled with a node, ready.
 func daemon(t *testing.T) (*app.App, *bbbtest.Node) {
 	t.Helper()
-	n := bbbtest.New(bbbtest.Options{})
+	n := bbbtest.New(bbbtest.Options{Secret: "the-secret-of-the-node"})
 	t.Cleanup(n.Close)
+	logtest.Secret(secret)
+	logtest.Node(t, n)
 	cfg, _, err := config.Load([]string{
 		"B3SCALE_DB_URL=sqlite:" + filepath.Join(t.TempDir(), "b3scale.db"), "B3SCALE_LISTEN_HTTP=127.0.0.1:0",
-		"B3SCALE_TRUSTED_PROXIES=127.0.0.1", "B3SCALE_MAX_BODY=1K", "B3SCALE_MAX_PRESENTATION_BODY=64M",
+		"B3SCALE_TRUSTED_PROXIES=127.0.0.1", "B3SCALE_LOG_LEVEL=" + logtest.Level(), "B3SCALE_MAX_BODY=1K", "B3SCALE_MAX_PRESENTATION_BODY=64M",
 	}, config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(t.Context(), cfg, app.NewLogger(cfg, io.Discard), app.Options{Client: bbb.ClientOptions{Transport: bbbtest.Transport(n)}})
+	a, err := app.New(t.Context(), cfg, app.NewLogger(cfg, logtest.Writer()), app.Options{Client: bbb.ClientOptions{Transport: bbbtest.Transport(n)}})
 	if err != nil {
 		t.Fatal(err)
 	}
