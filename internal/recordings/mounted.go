@@ -33,6 +33,9 @@ func (l *Library) mark(ctx context.Context, t tree) error {
 		return err
 	}
 	if len(counts) > 0 {
+		if _, err := os.Lstat(filepath.Join(t.base, marker)); err == nil {
+			return nil // somebody else has just marked it, before the first recording
+		}
 		return errors.New("there are recordings, but " + t.base + " has no file " + marker + "; when it is the right directory, make one: touch " +
 			filepath.Join(t.base, marker))
 	}
