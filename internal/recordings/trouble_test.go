@@ -299,7 +299,7 @@ func TestCopiesKeepModes(t *testing.T) {
 func TestDeleteOfOthersFiles(t *testing.T) {
 	t.Parallel()
 	if syscall.Geteuid() == 0 {
-		t.Skip("root may remove everything; the checks of the packages run as another user")
+		t.Skip("root may remove everything: run it as another user")
 	}
 	s := newSite(t)
 	s.has(one, "presentation")
