@@ -16,16 +16,16 @@ func (l *Library) settle(ctx context.Context, o *op) error {
 	if _, err := l.store.Recordings(ctx, b3scale.RecordingQuery{IDs: o.IDs}, func(r b3scale.Recording) { rows[r.ID] = r }); err != nil {
 		return err
 	}
+	touched := o.Formats
+	if o.Kind == b3scale.RecordingDelete { // that may be any
+		var err error
+		if touched, err = l.formatDirs(); err != nil {
+			return err
+		}
+	}
 	for _, id := range o.IDs {
 		row, exists := rows[id]
-		formats := slices.Clone(o.Formats)
-		if o.Kind == b3scale.RecordingDelete { // that may be any
-			dirs, err := l.formatDirs()
-			if err != nil {
-				return err
-			}
-			formats = dirs
-		}
+		formats := slices.Clone(touched)
 		for _, f := range row.Formats {
 			formats = append(formats, f.Type)
 		}
@@ -117,7 +117,7 @@ func (f files) reappear(ctx context.Context) error {
 			return err
 		}
 		if live {
-			err = f.dropAside(ctx, t, t)
+			err = f.dropAside(ctx, t)
 		} else {
 			_, err = f.op.rename(f.aside(t), f.live(t))
 		}
@@ -128,9 +128,9 @@ func (f files) reappear(ctx context.Context) error {
 	return nil
 }
 
-// dropAside removes what was put aside in a tree when home has the same.
-func (f files) dropAside(ctx context.Context, t, home tree) error {
-	equal, err := same(ctx, f.aside(t), f.live(home))
+// dropAside removes what was put aside in a tree when the same is live there.
+func (f files) dropAside(ctx context.Context, t tree) error {
+	equal, err := same(ctx, f.aside(t), f.live(t))
 	if err != nil {
 		return err
 	}
